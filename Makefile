@@ -1,0 +1,52 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+.PHONY: help serve test test-long lint format bench docs lock dist clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+serve: $(READY)  ## fetch the starter models and serve on 127.0.0.1:8000 (ARGS="--port 9000")
+	@$(BIN)/stellwerk serve --pull $(ARGS)
+
+test: lint  ## lint, types, import rules and the tests (ARGS="tests/features -k keys")
+	$(BIN)/pytest -m 'not long' $(ARGS)
+
+test-long: $(READY)  ## the tests that need more time than `make test` gives
+	$(BIN)/pytest -m long $(ARGS)
+
+lint: $(READY)  ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## put the code into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## measure the hub against the bare engines
+	$(BIN)/python -m bench $(ARGS)
+
+docs: $(READY)  ## write the generated pages of docs/reference
+	$(BIN)/python -m docs.generate
+
+lock: $(READY)  ## resolve the dependencies anew into constraints.txt
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --no-header --no-annotate --universal \
+	  --python-version 3.11 --extra dev --output-file constraints.txt pyproject.toml
+
+dist: $(READY)  ## build the wheel and the source archive
+	$(BIN)/python -m build
+
+clean:  ## remove what make built here
+	rm -rf $(VENV) dist build

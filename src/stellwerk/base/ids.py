@@ -1,0 +1,19 @@
+"""Identifiers: a prefix that names the noun and a UUID of version 7, so they sort by time."""
+
+import os
+import time
+from uuid import UUID
+
+
+def uuid7() -> UUID:
+    """A UUID of version 7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then chance."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return UUID(int=value)
+
+
+def new_id(prefix: str) -> str:
+    """`new_id("req_")` -> `req_` and 32 hexadecimal digits."""
+    return prefix + uuid7().hex

@@ -1,0 +1,164 @@
+"""Settings: one frozen object, read once at start from flags, environment and `stellwerk.toml`.
+
+A flag beats the environment (`STELLWERK_PORT`, `STELLWERK_DATABASE__URL`), which beats the file,
+which beats the default. An unknown name in the file is an error.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from stellwerk.base.model_entry import ModelEntry
+
+CONFIG_NAME = "stellwerk.toml"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(Section):
+    """Where the data lies."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="`postgresql://user:password@host/name` of a PostgreSQL >= 16 with pgvector "
+        ">= 0.8. Without it, Stellwerk runs its own PostgreSQL in the data directory.",
+    )
+    version: Literal[16, 18] = Field(
+        18, description="Major version of the embedded PostgreSQL, for a new data directory."
+    )
+    account: str | None = Field(
+        None,
+        description="Account that runs the embedded PostgreSQL when Stellwerk is started by root "
+        "(PostgreSQL refuses root). Default: the first that exists of stellwerk, postgres, nobody.",
+    )
+    start_timeout: float = Field(
+        600, gt=0, description="Seconds that a recovery after a crash may take at start."
+    )
+    pool_size: int = Field(5, ge=1, le=200, description="Connections that one hub process keeps.")
+
+
+class EngineSettings(Section):
+    """Local engines and the memory that they share."""
+
+    memory: ByteSize | None = Field(
+        None,
+        description="Memory that all loaded models may use together, such as `12GiB`. "
+        "Default: 70 % of the machine's (or the container's) memory.",
+    )
+    threads: int | None = Field(
+        None, ge=1, description="Threads of one engine. Default: the number of physical cores."
+    )
+    swap_after: float = Field(
+        15,
+        ge=0,
+        description="Seconds that a request waits for memory before a busy model takes no new "
+        "requests, finishes the ones it has and makes room.",
+    )
+    load_timeout: float = Field(
+        600, gt=0, description="Seconds that a request waits for its model to be loaded."
+    )
+
+
+class LogSettings(Section):
+    """What is logged, and in which form."""
+
+    level: Literal["debug", "info", "warning"] = Field("info", description="Least level logged.")
+    form: Literal["auto", "json", "text"] = Field(
+        "auto", description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere."
+    )
+
+
+def default_data_dir() -> Path:
+    """`/var/lib/stellwerk` for root, else `~/.local/share/stellwerk` (XDG base directories)."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/stellwerk")
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(home).expanduser() / "stellwerk"
+
+
+class Settings(BaseSettings):
+    """All of Stellwerk's settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STELLWERK_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+
+    data_dir: Annotated[Path, Field(description="Directory of all that Stellwerk keeps.")] = Field(
+        default_factory=default_data_dir
+    )
+    weights_dir: Path | None = Field(
+        None, description="Directory of model files. Default: `models` in the data directory."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Hub processes on this machine.")
+    shutdown_grace: float = Field(
+        30, ge=0, description="Seconds that running requests may take after a stop was asked for."
+    )
+    max_body: ByteSize = Field(
+        ByteSize(16 * 2**20), description="Largest request body of the JSON verbs."
+    )
+    starter_models: bool = Field(
+        True, description="Offer the starter models beside those of `[[models]]`."
+    )
+    database: DatabaseSettings = DatabaseSettings()
+    engines: EngineSettings = EngineSettings()
+    log: LogSettings = LogSettings()
+    models: tuple[ModelEntry, ...] = Field(
+        (), description="Models of this hub; see `docs/howto/models.md`."
+    )
+
+    @property
+    def models_dir(self) -> Path:
+        return self.weights_dir or self.data_dir / "models"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """Read the settings. `flags` that are None count as not given.
+
+    Without `config`, `STELLWERK_CONFIG` and then `stellwerk.toml` in the data directory are tried.
+    Raises `pydantic.ValidationError` for a value that cannot be, `FileNotFoundError` for a missing
+    `config`, `tomllib.TOMLDecodeError` for a file that is not TOML.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    path = config or _config_from_environment(given.get("data_dir"))
+    if path is not None and not path.is_file():
+        raise FileNotFoundError(path)
+
+    class FileSettings(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    return FileSettings(**given)
+
+
+def _config_from_environment(data_dir: Path | None) -> Path | None:
+    if named := os.environ.get("STELLWERK_CONFIG"):
+        return Path(named)
+    directory = data_dir or Path(os.environ.get("STELLWERK_DATA_DIR") or default_data_dir())
+    path = directory / CONFIG_NAME
+    return path if path.is_file() else None

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, notifications, migrations."""

@@ -1,0 +1,1 @@
+"""Local engines: small OpenAI-shaped servers that run in child processes."""

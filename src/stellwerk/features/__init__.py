@@ -1,0 +1,1 @@
+"""The nouns: each with its tables, types, service and errors."""

@@ -1,0 +1,1 @@
+"""What the doors share: credentials, errors as bytes, SSE framing."""

@@ -1,0 +1,1 @@
+"""The few Protocols that have more than one real implementation."""

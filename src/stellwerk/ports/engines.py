@@ -1,0 +1,67 @@
+"""What the hub asks of local engines, wherever they run."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stellwerk.base.model_entry import ModelType
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """All that is needed to start the engine of one model."""
+
+    model: str
+    engine: str
+    files: tuple[str, ...] = ()
+    options: Mapping[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """Two launches with the same key can share one running engine."""
+        return repr((self.model, self.engine, self.files, sorted((self.options or {}).items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A running engine: an OpenAI-shaped server on a Unix socket."""
+
+    socket: str
+    secret: str
+
+
+class Broker(Protocol):
+    """Hands out running engines under one memory budget."""
+
+    def lease(self, launch: Launch) -> AbstractAsyncContextManager[Endpoint]:
+        """Wait until the model is loaded; it stays loaded until the lease is given back.
+
+        Raises `UnavailableError` when it cannot be loaded in time or keeps crashing.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the weights say of themselves. Sizes in tokens, the footprint in bytes."""
+
+    context: int
+    embedding: int = 0
+    footprint: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """One engine: how to start it and what it can tell without being started.
+
+    `python -m module` is the child process (see `stellwerk.engines.host`). `describe` reads
+    the header of the weights; it raises `InvalidRequestError` for options that cannot be and
+    `OSError` for files that cannot be read.
+    """
+
+    name: str
+    module: str
+    serves: ModelType
+    operations: frozenset[str]
+    describe: Callable[[Launch], Description]

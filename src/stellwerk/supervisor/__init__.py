@@ -1,0 +1,1 @@
+"""The parent process: PostgreSQL, engine children, hub children, the memory broker."""
