@@ -1,0 +1,45 @@
+"""What can be wrong with the database, and which raw errors mean that it is merely away."""
+
+from sqlalchemy.exc import DBAPIError
+
+from stellwerk.base.errors import StellwerkError, UnavailableError
+
+# SQLSTATE: connection failures, the server's shutdown or start, and no connection left.
+AWAY = ("08", "57P01", "57P02", "57P03", "53300")
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """PostgreSQL cannot be reached now; the same statement may succeed later."""
+
+    code = "database_unavailable"
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(f"The database cannot be reached: {first_line(reason)}.", retry_after=1)
+
+
+class UnsuitableDatabaseError(StellwerkError):
+    """The database answers, but Stellwerk cannot work with it until a person changes something."""
+
+    code = "database_unsuitable"
+
+
+def first_line(reason: object) -> str:
+    """The first line of an error's text without its full stop, or the error's name."""
+    lines = str(reason).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(reason).__name__
+
+
+def driver_error(error: DBAPIError) -> BaseException:
+    """What asyncpg raised, below what SQLAlchemy made of it."""
+    adapted = error.orig or error
+    return adapted.__cause__ or adapted
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """PostgreSQL's five-character code, or an empty string."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the server was lost, rather than the statement wrong."""
+    return error.connection_invalidated or sqlstate(error).startswith(AWAY)
