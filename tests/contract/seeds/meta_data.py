@@ -1,0 +1,1 @@
+models.data[0].meta_data
