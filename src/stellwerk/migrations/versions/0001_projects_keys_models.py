@@ -45,6 +45,7 @@ def _create_api_keys() -> None:
         sa.Column("revoked_at", sa.DateTime(timezone=True)),
         sa.Column("previous_hash", sa.LargeBinary),
         sa.Column("previous_until", sa.DateTime(timezone=True)),
+        _moment("changed_at"),
         sa.PrimaryKeyConstraint("id", name="api_keys_pkey"),
         sa.UniqueConstraint("hash", name="api_keys_hash_key"),
         sa.UniqueConstraint("previous_hash", name="api_keys_previous_hash_key"),
@@ -53,7 +54,7 @@ def _create_api_keys() -> None:
         ),
     )
     op.create_index(
-        "ix_api_keys_project_id_name",
+        "api_keys_project_id_name_idx",
         "api_keys",
         ["project_id", "name"],
         unique=True,

@@ -1,0 +1,25 @@
+"""The `stellwerk` command: it parses, calls, and prints."""
+
+import typer
+
+from stellwerk import __version__
+from stellwerk.cli import doctor, hub, keys, models, serve
+
+app = typer.Typer(
+    name="stellwerk",
+    help="A self-hosted server for the OpenAI API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serve.serve)
+app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+app.command("hub", hidden=True)(hub.hub)
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)

@@ -1,0 +1,148 @@
+"""`stellwerk keys`: make, list, revoke and rotate API keys."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from stellwerk.base.settings import Settings
+from stellwerk.cli.options import MISUSED, Config, DataDir, Json, fail, failures, reasons, settings
+from stellwerk.cli.output import show
+from stellwerk.compose.database import open_database
+from stellwerk.features.keys.service import Keys
+from stellwerk.features.keys.types import IssuedKey, NewKey, Scope
+
+T = TypeVar("T")
+
+app = typer.Typer(help="API keys.", no_args_is_help=True)
+
+COLUMNS = ("id", "project", "name", "prefix", "last_four", "models", "scopes", "expires_at")
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Name, unique in its project.")],
+    project: Annotated[str, typer.Option(help="Project; made when it is new.")] = "default",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(help="Pattern of model ids that it may use; may be repeated. [default: *]"),
+    ] = None,
+    scopes: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="inference, files, fine-tuning or admin; may be repeated or joined by commas. "
+            "[default: inference,files]"
+        ),
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="Life, such as 12h or 90d, or a moment (RFC 3339).")
+    ] = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Make a key and print it; it cannot be shown again."""
+    fields = {
+        "name": name,
+        "project": project,
+        "models": _split(models) or ["*"],
+        "scopes": _split(scopes) or [Scope.INFERENCE, Scope.FILES],
+        "expires_at": _moment(expires),
+    }
+    try:
+        new = NewKey.model_validate(fields)
+    except ValidationError as error:
+        fail(reasons(error).replace("These settings", "This key"), MISUSED)
+    issued = _run(settings(config, data_dir=data_dir), lambda keys: keys.create(new))
+    _print_secret(issued, as_json=as_json)
+
+
+@app.command("list")
+def list_keys(
+    include_revoked: Annotated[bool, typer.Option("--all", help="Show revoked keys too.")] = False,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """List the keys, without their secrets."""
+    found = _run(
+        settings(config, data_dir=data_dir),
+        lambda keys: keys.list(include_revoked=include_revoked),
+    )
+    columns = (*COLUMNS, "revoked_at") if include_revoked else COLUMNS
+    show([key.model_dump(mode="json") for key in found], columns, as_json=as_json)
+
+
+@app.command("revoke")
+def revoke(
+    key: Annotated[str, typer.Argument(help="Id or name.")],
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """End a key; every process refuses it within a second."""
+    ended = _run(settings(config, data_dir=data_dir), lambda keys: keys.revoke(key))
+    if as_json:
+        typer.echo(ended.model_dump_json(indent=2))
+    else:
+        typer.echo(f"Revoked {ended.name} ({ended.id}).")
+
+
+@app.command("rotate")
+def rotate(
+    key: Annotated[str, typer.Argument(help="Id or name.")],
+    overlap: Annotated[
+        str, typer.Option(help="How long the old secret still counts, such as 24h.")
+    ] = "0s",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Give a key a new secret and print it."""
+    kept = _duration(overlap)
+    if kept is None:
+        fail(f"--overlap: {overlap!r} is no duration; write 30s, 15m, 24h or 7d.", MISUSED)
+    issued = _run(
+        settings(config, data_dir=data_dir), lambda keys: keys.rotate(key, overlap=kept)
+    )
+    _print_secret(issued, as_json=as_json)
+
+
+def _run(read: Settings, work: Callable[[Keys], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with open_database(read) as database:
+            return await work(Keys(database))
+
+    with failures():
+        return asyncio.run(run())
+
+
+def _print_secret(issued: IssuedKey, *, as_json: bool) -> None:
+    typer.echo(issued.model_dump_json(indent=2) if as_json else issued.key)
+
+
+def _split(values: list[str] | None) -> list[str]:
+    return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    if (life := _duration(text)) is not None:
+        return datetime.now(UTC) + life
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--expires: {text!r} is neither a life (90d) nor a moment (RFC 3339).", MISUSED)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _duration(text: str) -> timedelta | None:
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units or not number.isdigit():
+        return None
+    return timedelta(**{units[unit]: int(number)})

@@ -1,0 +1,68 @@
+"""Options that several commands take, and how a command fails."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tomllib import TOMLDecodeError
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from stellwerk.base.errors import StellwerkError
+from stellwerk.base.log import configure
+from stellwerk.base.settings import Settings, load_settings
+
+FAILED, MISUSED = 1, 2
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Directory of all that Stellwerk keeps.", show_default=False),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Settings file. [default: stellwerk.toml in the data directory]"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def settings(config: Path | None, **flags: Any) -> Settings:
+    """Read the settings; exit with 2 and the reasons when they cannot be."""
+    try:
+        read = load_settings(config, **flags)
+    except FileNotFoundError as error:
+        fail(f"There is no settings file {error}.", MISUSED)
+    except TOMLDecodeError as error:
+        fail(f"The settings file is not valid TOML: {error}.", MISUSED)
+    except ValidationError as error:
+        fail(reasons(error), MISUSED)
+    configure(read.log.level, read.log.form)
+    return read
+
+
+def reasons(error: ValidationError) -> str:
+    """One line for each value that cannot be."""
+    lines = [
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors()
+    ]
+    return "\n".join(["These settings cannot be:", *lines])
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Print what went wrong and exit with 1 (or the error's own exit status)."""
+    try:
+        yield
+    except StellwerkError as error:
+        fail(error.message, getattr(error, "exit_status", FAILED))
+    except KeyboardInterrupt:
+        fail("Interrupted.", 130)
+
+
+def fail(message: str, status: int = FAILED) -> NoReturn:
+    sys.stderr.write(f"stellwerk: {message}\n")
+    raise typer.Exit(status)

@@ -1,0 +1,1 @@
+"""Settings become running processes. The only room that names engines, providers and readers."""

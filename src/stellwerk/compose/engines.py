@@ -1,0 +1,7 @@
+"""The engines that this build knows."""
+
+from stellwerk.engines.e5.spec import SPEC as E5
+from stellwerk.engines.llama.spec import SPEC as LLAMA
+from stellwerk.ports.engines import EngineSpec
+
+SPECS: dict[str, EngineSpec] = {spec.name: spec for spec in (LLAMA, E5)}

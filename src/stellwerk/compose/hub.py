@@ -1,0 +1,145 @@
+"""One hub process: it serves the listening socket that its parent hands over."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import msgspec
+import uvicorn
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from stellwerk.base.log import configure
+from stellwerk.base.settings import Settings
+from stellwerk.base.telemetry import Metrics
+from stellwerk.compose.models import declared_models, describer
+from stellwerk.compose.targets import Targets
+from stellwerk.data.database import Database
+from stellwerk.data.notify import Listener
+from stellwerk.features.catalog.service import CHANNEL as MODELS
+from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.keys.keyring import Keyring
+from stellwerk.features.keys.service import CHANNEL as KEYS
+from stellwerk.features.keys.service import Keys
+from stellwerk.operations.run import Runner
+from stellwerk.supervisor.control import BrokerClient
+from stellwerk.web.app import create_app
+from stellwerk.web.hub import Hub
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What the parent asks of a hub process: one line of JSON on its standard input."""
+
+    fd: int
+    broker: str
+    dsn: str
+    settings: dict[str, Any]
+
+
+def main() -> None:
+    """Serve until SIGTERM; end at once when the parent is gone."""
+    orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
+    settings = Settings.model_validate(orders.settings)
+    configure(settings.log.level, settings.log.form)
+    config = uvicorn.Config(
+        _late_app,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=round(settings.shutdown_grace),
+        timeout_keep_alive=75,
+    )
+    asyncio.run(_serve(orders, settings, config), loop_factory=config.get_loop_factory())
+
+
+async def _late_app(*_: object) -> None:
+    """Stands in the configuration until the hub is open; the server never sees it."""
+
+
+async def _serve(orders: Orders, settings: Settings, config: uvicorn.Config) -> None:
+    asyncio.get_running_loop().add_reader(0, _end_with_parent)
+    async with open_hub(settings, orders.dsn, orders.broker) as hub:
+        config.app = create_app(hub)
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve([socket.socket(fileno=orders.fd)]))
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        sys.stdout.write('{"ready": true}\n')
+        sys.stdout.flush()
+        await task
+
+
+def _end_with_parent() -> None:
+    if not os.read(0, 4096):
+        os._exit(1)
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIterator[Hub]:
+    """Connect all that a hub needs, and keep it current until the context ends."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            Database(dsn, pool_size=settings.database.pool_size)
+        )
+        keyring = Keyring(database)
+        catalog = Catalog(database, declared_models(settings))
+        await catalog.load()
+        broker = await stack.enter_async_context(BrokerClient(broker_socket))
+        weights = describer(settings)
+        targets = await stack.enter_async_context(Targets(broker, weights))
+        registry = CollectorRegistry()
+        await stack.enter_async_context(_listening(database, keyring, catalog))
+        yield Hub(
+            database=database,
+            keys=Keys(database),
+            keyring=keyring,
+            catalog=catalog,
+            describer=weights,
+            runner=Runner(catalog, targets.of, Metrics(registry)),
+            engines=broker.snapshot,
+            exposition=_exposition(registry),
+            max_body=settings.max_body,
+        )
+
+
+@asynccontextmanager
+async def _listening(
+    database: Database, keyring: Keyring, catalog: Catalog
+) -> AsyncIterator[None]:
+    async def keys_changed(_: str) -> None:
+        keyring.forget()
+
+    async def models_changed(_: str) -> None:
+        await catalog.load()
+
+    async def poll() -> None:
+        await keyring.poll()
+        await catalog.load()
+
+    heard = {KEYS: keys_changed, MODELS: models_changed}
+    task = asyncio.create_task(Listener(database, heard, poll=poll).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _exposition(registry: CollectorRegistry) -> Callable[[], bytes]:
+    """The page of metrics: summed over all hub processes where the parent asked for that."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return lambda: generate_latest(registry)
+
+    def all_processes() -> bytes:
+        everyone = CollectorRegistry()
+        MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
+        return generate_latest(everyone)
+
+    return all_processes

@@ -1,0 +1,84 @@
+"""Who a secret belongs to, without a query for each request.
+
+A hub process remembers the keys that it has seen. Any change of any key empties its memory, by
+notification and, should one be lost, by the listener's poll.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import func, or_, select
+
+from stellwerk.data.database import Database
+from stellwerk.features.keys.errors import KeyRefusedError
+from stellwerk.features.keys.secrets import digest
+from stellwerk.features.keys.tables import api_keys
+from stellwerk.features.keys.types import Principal, Scope
+
+CAPACITY = 100_000
+
+
+class Keyring:
+    """The keys that this process has seen, by the SHA-256 of their secret."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: dict[bytes, Principal] = {}
+        self._changes = 0
+        self._state: object = None
+
+    def forget(self) -> None:
+        """Some key has changed."""
+        self._changes += 1
+        self._seen.clear()
+
+    async def poll(self) -> None:
+        """Look whether any key has changed, for the case that its notification was lost."""
+        epoch = func.extract("epoch", api_keys.c.changed_at)
+        async with self._database.connect() as connection:
+            state = (await connection.execute(select(func.count(), func.sum(epoch)))).one()
+        if state != self._state:
+            self._state = state
+            self.forget()
+
+    async def principal(self, secret: str | None) -> Principal:
+        """Who `secret` belongs to. Raises `KeyRefusedError` that says why it does not count."""
+        if not secret:
+            raise KeyRefusedError(
+                "No API key was given. Send it as `Authorization: Bearer KEY` or `api-key: KEY`."
+            )
+        hashed = digest(secret)
+        principal = self._seen.get(hashed) or await self._load(hashed)
+        if principal.expired():
+            raise KeyRefusedError(f"The API key {principal.key_name!r} has expired.")
+        return principal
+
+    async def _load(self, hashed: bytes) -> Principal:
+        changes = self._changes
+        principal, lasting = await self._query(hashed)
+        # A key that was changed while it was read must be read again next time.
+        if lasting and changes == self._changes:
+            if len(self._seen) >= CAPACITY:
+                self._seen.clear()
+            self._seen[hashed] = principal
+        return principal
+
+    async def _query(self, hashed: bytes) -> tuple[Principal, bool]:
+        matches = or_(api_keys.c.hash == hashed, api_keys.c.previous_hash == hashed)
+        async with self._database.connect() as connection:
+            row = (await connection.execute(select(api_keys).where(matches))).one_or_none()
+        if row is None:
+            raise KeyRefusedError("Incorrect API key provided.")
+        if row.revoked_at is not None:
+            raise KeyRefusedError(f"The API key {row.name!r} was revoked.")
+        current = row.hash == hashed
+        if not current and row.previous_until <= datetime.now(UTC):
+            raise KeyRefusedError(f"The API key {row.name!r} was rotated; use its new secret.")
+        principal = Principal(
+            key_id=row.id,
+            key_name=row.name,
+            project_id=row.project_id,
+            models=tuple(row.models),
+            scopes=frozenset(Scope(scope) for scope in row.scopes),
+            expires_at=row.expires_at,
+        )
+        return principal, current

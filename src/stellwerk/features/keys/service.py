@@ -1,0 +1,132 @@
+"""Keys are made, listed, revoked and rotated here. Every change is told to all processes."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stellwerk.base.ids import new_id
+from stellwerk.data.database import Database
+from stellwerk.data.notify import notify
+from stellwerk.features.keys.errors import NameTakenError, UnknownKeyError
+from stellwerk.features.keys.secrets import digest, new_secret, shown_end, shown_prefix
+from stellwerk.features.keys.tables import api_keys, projects
+from stellwerk.features.keys.types import IssuedKey, Key, NewKey
+
+CHANNEL = "keys"
+
+
+class Keys:
+    """The API keys of all projects."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, new: NewKey) -> IssuedKey:
+        """Make a key. Raises `NameTakenError` when a live key of the project has the name."""
+        secret = new_secret()
+        async with self._database.begin() as connection:
+            project_id = await _project_id(connection, new.project)
+            values = {
+                "id": new_id("key_"),
+                "project_id": project_id,
+                "name": new.name,
+                "models": list(new.models),
+                "scopes": [scope.value for scope in new.scopes],
+                "expires_at": new.expires_at,
+                **_columns_of(secret),
+            }
+            try:
+                await connection.execute(insert(api_keys).values(values))
+            except IntegrityError as error:
+                message = f"The project {new.project!r} has a key named {new.name!r} already."
+                raise NameTakenError(message, param="name") from error
+            await notify(connection, CHANNEL)
+            return _issued(await _one(connection, values["id"]), secret)
+
+    async def list(self, *, include_revoked: bool = False) -> list[Key]:
+        """All keys, oldest first."""
+        query = _shown().order_by(api_keys.c.id)
+        if not include_revoked:
+            query = query.where(api_keys.c.revoked_at.is_(None))
+        async with self._database.connect() as connection:
+            return [_key(row) for row in await connection.execute(query)]
+
+    async def get(self, key: str) -> Key:
+        """The key with this id, or the only live one with this name."""
+        async with self._database.connect() as connection:
+            return _key(await _one(connection, key))
+
+    async def revoke(self, key: str) -> Key:
+        """End a key, given by id or name. A key that is revoked already stays as it is."""
+        async with self._database.begin() as connection:
+            row = await _one(connection, key)
+            statement = update(api_keys).where(api_keys.c.id == row.id)
+            revoked_at = func.coalesce(api_keys.c.revoked_at, func.now())
+            await connection.execute(
+                statement.values(revoked_at=revoked_at, changed_at=func.now())
+            )
+            await notify(connection, CHANNEL)
+            return _key(await _one(connection, row.id))
+
+    async def rotate(self, key: str, *, overlap: timedelta = timedelta(0)) -> IssuedKey:
+        """Give a live key a new secret; the old one counts for `overlap` more."""
+        secret = new_secret()
+        async with self._database.begin() as connection:
+            row = await _one(connection, key, lock=True)
+            if row.revoked_at is not None:
+                raise UnknownKeyError(f"The key {row.name!r} is revoked; create a new one.")
+            old = {"previous_hash": row.hash, "previous_until": func.now() + overlap}
+            kept = old if overlap > timedelta(0) else {"previous_hash": None}
+            statement = update(api_keys).where(api_keys.c.id == row.id)
+            changed = {"changed_at": func.now(), **kept, **_columns_of(secret)}
+            await connection.execute(statement.values(changed))
+            await notify(connection, CHANNEL)
+            return _issued(await _one(connection, row.id), secret)
+
+    async def none_exist(self) -> bool:
+        async with self._database.connect() as connection:
+            return await connection.scalar(select(api_keys.c.id).limit(1)) is None
+
+
+async def _project_id(connection: AsyncConnection, name: str) -> str:
+    statement = upsert(projects).values(id=new_id("proj_"), name=name)
+    await connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
+    found = await connection.scalar(select(projects.c.id).where(projects.c.name == name))
+    return str(found)
+
+
+def _columns_of(secret: str) -> dict[str, Any]:
+    return {
+        "hash": digest(secret),
+        "prefix": shown_prefix(secret),
+        "last_four": shown_end(secret),
+    }
+
+
+def _shown() -> Select[Any]:
+    return select(api_keys, projects.c.name.label("project")).join(projects)
+
+
+async def _one(connection: AsyncConnection, key: str, *, lock: bool = False) -> Row[Any]:
+    live_name = (api_keys.c.name == key) & api_keys.c.revoked_at.is_(None)
+    query = _shown().where(or_(api_keys.c.id == key, live_name)).limit(2)
+    if lock:
+        query = query.with_for_update(of=api_keys)
+    rows = (await connection.execute(query)).all()
+    if not rows:
+        raise UnknownKeyError(f"There is no API key with the id or name {key!r}.")
+    if len(rows) > 1:
+        raise UnknownKeyError(f"More than one project has a key named {key!r}; give its id.")
+    return rows[0]
+
+
+def _key(row: Row[Any]) -> Key:
+    return Key.model_validate(row, from_attributes=True)
+
+
+def _issued(row: Row[Any], secret: str) -> IssuedKey:
+    return IssuedKey(key=secret, **_key(row).model_dump())

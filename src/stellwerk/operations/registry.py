@@ -1,0 +1,10 @@
+"""The one list of operations. Every door iterates it."""
+
+from stellwerk.operations import chat_completions, completions, embeddings
+from stellwerk.operations.operation import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    chat_completions.OPERATION,
+    completions.OPERATION,
+    embeddings.OPERATION,
+)

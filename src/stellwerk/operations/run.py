@@ -1,0 +1,120 @@
+"""The one way to a model: every door hands its calls to `Runner.run`."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from stellwerk.base.errors import StellwerkError
+from stellwerk.base.telemetry import Metrics
+from stellwerk.features.catalog.errors import WrongModelError
+from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.catalog.types import Model
+from stellwerk.operations.body import check, outline, with_model
+from stellwerk.operations.operation import Call, Operation
+from stellwerk.ports.sink import Headers, Sink
+from stellwerk.upstreams.target import Answer, Target, UpstreamError
+from stellwerk.wire.errors import error_json
+
+EVENT_STREAM = "text/event-stream"
+
+Targets = Callable[[Model], Target]
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Takes a call to the model that it names, and the answer to the sink."""
+
+    catalog: Catalog
+    targets: Targets
+    metrics: Metrics
+
+    async def run(self, operation: Operation, call: Call, sink: Sink) -> None:
+        """Run one call. Raises `StellwerkError` as long as nothing was written to the sink.
+
+        Cancelling this stops the model's work.
+        """
+        call.principal.require(operation.scope)
+        asked = outline(call)
+        model = self._model(operation, call, asked.model or "")
+        body = self._body(operation, model, call)
+        meter = self.metrics.begin(operation.name, model.id)
+        try:
+            async with self.targets(model).post(operation.path, body) as answer:
+                meter.answered(answer.status)
+                await _deliver(answer, sink, meter.first_byte)
+        except StellwerkError as error:
+            meter.answered(error.kind.status)
+            raise
+        finally:
+            meter.end(time.perf_counter())
+
+    def _model(self, operation: Operation, call: Call, name: str) -> Model:
+        model = self.catalog.models.get(name)
+        call.principal.require_model(model.id)
+        if model.entry.type != operation.serves:
+            raise self._wrong_model(operation, call, model)
+        return model
+
+    def _wrong_model(self, operation: Operation, call: Call, model: Model) -> WrongModelError:
+        right = [
+            other.id
+            for other in self.catalog.models
+            if other.entry.type == operation.serves and call.principal.may_use(other.id)
+        ]
+        use = f"Use one of: {', '.join(right)}." if right else "Your key has no model for it."
+        return WrongModelError(
+            f"{model.id!r} ({model.entry.type}) cannot do {operation.path}. {use}", param="model"
+        )
+
+    @staticmethod
+    def _body(operation: Operation, model: Model, call: Call) -> bytes:
+        if model.entry.upstream is None:
+            body = with_model(call.body, call.model) if call.model else call.body
+            check(operation, body)
+            return body
+        return with_model(call.body, model.entry.upstream.model or model.id)
+
+
+async def _deliver(answer: Answer, sink: Sink, first_byte: Callable[[], None]) -> None:
+    if answer.content_type.startswith(EVENT_STREAM):
+        await _stream(answer, sink, first_byte)
+    else:
+        # The body is read before the head is written: an answer that is cut becomes an error.
+        body = b"".join([chunk async for chunk in answer.chunks()])
+        first_byte()
+        await sink.head(answer.status, _headers(answer, len(body)))
+        await sink.data(body)
+        await sink.end()
+
+
+async def _stream(answer: Answer, sink: Sink, first_byte: Callable[[], None]) -> None:
+    await sink.head(answer.status, _headers(answer, None))
+    async for chunk in _until_cut(answer):
+        first_byte()
+        await sink.data(chunk)
+    await sink.end()
+
+
+async def _until_cut(answer: Answer) -> AsyncIterator[bytes]:
+    """Whole events; a stream that is cut ends with an `error` event, never silently."""
+    rest = b""
+    try:
+        async for chunk in answer.chunks():
+            whole, end, rest = (rest + chunk).rpartition(b"\n\n")
+            if end:
+                yield whole + end
+        if rest:
+            yield rest
+    except UpstreamError as error:
+        yield b"event: error\ndata: " + error_json(error) + b"\n\n"
+
+
+def _headers(answer: Answer, length: int | None) -> Headers:
+    headers = [(b"content-type", answer.content_type.encode("latin-1"))]
+    if length is not None:
+        headers.append((b"content-length", str(length).encode()))
+    else:
+        headers.append((b"cache-control", b"no-cache"))
+    if answer.retry_after:
+        headers.append((b"retry-after", answer.retry_after.encode("latin-1")))
+    return headers

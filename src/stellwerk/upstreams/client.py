@@ -1,0 +1,72 @@
+"""The HTTP client behind the targets: one keep-alive pool for each base URL or Unix socket."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from stellwerk.base.errors import UnavailableError
+from stellwerk.upstreams.target import UpstreamError
+
+# A model may think for minutes before its first byte, so only the connect has a short limit.
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=600)
+RETRY_AFTER = 2.0
+
+
+class HttpAnswer:
+    """An aiohttp response as an `Answer`."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.content_type = response.headers.get("content-type", "application/json")
+        self.retry_after = response.headers.get("retry-after")
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            message = "The model's server stopped in the middle of the answer."
+            raise UpstreamError(message, code="upstream_cut") from error
+
+
+class Client:
+    """Connections to one server."""
+
+    def __init__(
+        self, base_url: str, *, socket: str | None = None, secret: str | None = None
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if secret:
+            self._headers["Authorization"] = f"Bearer {secret}"
+        connector = aiohttp.UnixConnector(socket, limit=0) if socket else None
+        self._session = aiohttp.ClientSession(
+            connector=connector or aiohttp.TCPConnector(limit=0),
+            timeout=TIMEOUT,
+            auto_decompress=False,
+            read_bufsize=2**18,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    @asynccontextmanager
+    async def post(
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[HttpAnswer]:
+        try:
+            response = await self._session.post(
+                self._base_url + path, data=body, headers={**self._headers, **(headers or {})}
+            )
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            message = "The model's server cannot be reached or has just stopped. Try again."
+            raise UnavailableError(
+                message, code="upstream_unavailable", retry_after=RETRY_AFTER
+            ) from error
+        try:
+            yield HttpAnswer(response)
+        finally:
+            # Closing (not releasing) an answer that was not read to its end stops the work there.
+            response.close()

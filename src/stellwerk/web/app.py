@@ -1,0 +1,56 @@
+"""The web application: every route of the hub."""
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from stellwerk import __version__
+from stellwerk.operations.registry import OPERATIONS
+from stellwerk.web.failures import install_error_handlers
+from stellwerk.web.hub import Hub
+from stellwerk.web.openapi import DESCRIPTION, install_openapi
+from stellwerk.web.request_ids import RequestIds
+from stellwerk.web.resources import catalog, health, keys, models
+from stellwerk.web.verbs import VerbEndpoint
+
+# Base URLs below which every verb answers. Azure's clients put the model into the address.
+PREFIXES = (
+    "/v2",
+    "/v1",
+    "/v2/coding",
+    "/v1/coding",
+    "/v2/openai",
+    "/v1/openai",
+    "/v2/openai/deployments/{model}",
+    "/v1/openai/deployments/{model}",
+    "/vision",
+)
+
+
+def create_app(hub: Hub) -> ASGIApp:
+    """The ASGI application of one hub process."""
+    app = FastAPIOffline(
+        title="Stellwerk",
+        version=__version__,
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        favicon_url="data:,",
+    )
+    app.state.hub = hub
+    _mount_verbs(app, hub)
+    for prefix, shown in models.PREFIXES.items():
+        app.include_router(models.router(prefix, shown))
+    for routes in (keys.routes, catalog.routes, health.routes):
+        app.include_router(routes)
+    install_error_handlers(app)
+    install_openapi(app)
+    return RequestIds(app)
+
+
+def _mount_verbs(app: FastAPI, hub: Hub) -> None:
+    for operation in OPERATIONS:
+        endpoint = VerbEndpoint(operation, hub.runner, hub.keyring, hub.max_body)
+        for prefix in PREFIXES:
+            route = Route(prefix + operation.path, endpoint, methods=["POST"])
+            app.router.routes.append(route)

@@ -1,0 +1,40 @@
+"""All that the web door needs of a running hub."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+from stellwerk.data.database import Database
+from stellwerk.features.catalog.describe import Describer
+from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.keys.keyring import Keyring
+from stellwerk.features.keys.service import Keys
+from stellwerk.operations.run import Runner
+
+Snapshot = Callable[[], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The services of one hub process, made by `stellwerk.compose`.
+
+    `engines` tells what the broker has loaded; `exposition` is the page of metrics.
+    """
+
+    database: Database
+    keys: Keys
+    keyring: Keyring
+    catalog: Catalog
+    describer: Describer
+    runner: Runner
+    engines: Snapshot
+    exposition: Callable[[], bytes]
+    max_body: int
+
+
+def hub_of(connection: HTTPConnection) -> Hub:
+    """The hub that this application serves (a FastAPI dependency)."""
+    hub: Hub = connection.app.state.hub
+    return hub

@@ -1,0 +1,65 @@
+"""`/admin/models`: the catalogue, changed at run time; `/admin/engines`: what is loaded."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from stellwerk.base.errors import InvalidRequestError
+from stellwerk.base.model_entry import ModelEntry
+from stellwerk.features.catalog.types import Model
+from stellwerk.web.auth import AnyHub, administrator
+
+routes = APIRouter(prefix="/admin", tags=["Admin"], dependencies=[Depends(administrator)])
+
+
+class CatalogModel(BaseModel):
+    """An entry of the catalogue, and where it comes from."""
+
+    origin: Literal["starter", "file", "admin"] = Field(description="Who wrote the entry.")
+    entry: ModelEntry
+
+    @classmethod
+    def of(cls, model: Model) -> "CatalogModel":
+        return cls(origin=model.origin, entry=model.entry)
+
+
+class CatalogList(BaseModel):
+    """All entries of the catalogue."""
+
+    object: str = "list"
+    data: list[CatalogModel]
+    has_more: bool = False
+
+
+@routes.get("/models", summary="List catalogue entries")
+async def list_entries(hub: AnyHub) -> CatalogList:
+    return CatalogList(data=[CatalogModel.of(model) for model in hub.catalog.models])
+
+
+@routes.post("/models", status_code=201, summary="Add a catalogue entry")
+async def add(entry: ModelEntry, hub: AnyHub) -> CatalogModel:
+    hub.describer.check(entry)
+    return CatalogModel.of(await hub.catalog.put(entry, new=True))
+
+
+@routes.put("/models/{model:path}", summary="Add or replace a catalogue entry")
+async def put(model: str, entry: ModelEntry, hub: AnyHub) -> CatalogModel:
+    if model != entry.id:
+        raise InvalidRequestError(
+            f"The address names {model!r} and the body {entry.id!r}.", param="id"
+        )
+    hub.describer.check(entry)
+    return CatalogModel.of(await hub.catalog.put(entry))
+
+
+@routes.delete("/models/{model:path}", status_code=204, summary="Remove a catalogue entry")
+async def remove(model: str, hub: AnyHub) -> Response:
+    """Only entries that were made here can be removed here."""
+    await hub.catalog.remove(model)
+    return Response(status_code=204)
+
+
+@routes.get("/engines", summary="What is loaded, and how much memory it takes")
+async def engines(hub: AnyHub) -> dict[str, Any]:
+    return await hub.engines()

@@ -1,0 +1,124 @@
+"""The verbs over ASGI: a connection becomes a call and a sink."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive, Scope, Send
+
+from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
+from stellwerk.base.log import get_logger
+from stellwerk.features.keys.keyring import Keyring
+from stellwerk.http.credentials import api_key
+from stellwerk.http.errors import error_answer
+from stellwerk.operations.operation import Call, Operation
+from stellwerk.operations.run import Runner
+from stellwerk.ports.sink import Headers
+
+log = get_logger("web")
+
+
+class BodyTooLargeError(StellwerkError):
+    kind = Kind.TOO_LARGE
+    code = "body_too_large"
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class AsgiSink:
+    """An answer, written to an ASGI connection."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    async def head(self, status: int, headers: Headers) -> None:
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def data(self, chunk: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@dataclass(frozen=True, slots=True)
+class VerbEndpoint:
+    """An ASGI application that does one operation."""
+
+    operation: Operation
+    runner: Runner
+    keyring: Keyring
+    max_body: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sink = AsgiSink(send)
+        try:
+            principal = await self.keyring.principal(api_key(scope["headers"]))
+            body = await read_body(scope, receive, self.max_body)
+            call = Call(
+                principal=principal,
+                body=body,
+                request_id=scope["state"]["request_id"],
+                model=scope["path_params"].get("model"),
+            )
+            await _unless_gone(self.runner.run(self.operation, call, sink), receive)
+        except StellwerkError as error:
+            if sink.started:
+                raise
+            status, headers, body = error_answer(error)
+            await sink.head(status, headers)
+            await sink.data(body)
+            await sink.end()
+        except ClientGoneError:
+            log.info("client gone", operation=self.operation.name)
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises `BodyTooLargeError` as soon as it is known to pass `limit` bytes."""
+    headers = dict(scope["headers"])
+    if headers.get(b"content-type", b"").startswith(b"multipart/"):
+        raise InvalidRequestError(
+            "This takes a JSON body, not multipart.", kind=Kind.MEDIA_TYPE, code="media_type"
+        )
+    too_large = BodyTooLargeError(f"The body is larger than {limit} bytes (`max_body`).")
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length) > limit:
+        raise too_large
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise too_large
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _unless_gone(work: "asyncio._CoroutineLike[None]", receive: Receive) -> None:
+    """Run `work`; cancel it as soon as the client hangs up."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for unfinished in (task, gone):
+            unfinished.cancel()
+        with suppress(asyncio.CancelledError):
+            await gone
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise ClientGoneError from None
+
+
+async def _disconnect(receive: Receive) -> Message:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return message

@@ -1,0 +1,69 @@
+import pytest
+
+from stellwerk.base.model_entry import ModelEntry
+from stellwerk.data.database import Database
+from stellwerk.features.catalog.errors import EntryConflictError, UnknownModelError
+from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.catalog.types import Model, Models
+
+
+def entry(name: str, *aliases: str, model: str | None = None) -> ModelEntry:
+    upstream = {"url": "http://127.0.0.1:9/v1", "model": model}
+    return ModelEntry.model_validate({"id": name, "aliases": aliases, "upstream": upstream})
+
+
+async def test_entries_are_stored_for_every_process(database: Database) -> None:
+    first, second = Catalog(database, []), Catalog(database, [])
+    await first.put(entry("gpt", "latest"))
+    await second.load()
+    assert second.models.get("latest").id == "gpt"
+    await second.remove("gpt")
+    await first.load()
+    with pytest.raises(UnknownModelError):
+        first.models.get("gpt")
+
+
+async def test_the_file_owns_its_models(database: Database) -> None:
+    catalog = Catalog(database, [Model(entry("mine"), "file", 0)])
+    with pytest.raises(EntryConflictError, match="configuration file"):
+        await catalog.put(entry("mine"))
+    with pytest.raises(EntryConflictError, match="configuration file"):
+        await catalog.remove("mine")
+
+
+async def test_a_starter_model_may_be_replaced_and_comes_back(database: Database) -> None:
+    catalog = Catalog(database, [Model(entry("tiny"), "starter", 0)])
+    await catalog.put(entry("tiny", model="other"))
+    assert catalog.models.get("tiny").origin == "admin"
+    await catalog.remove("tiny")
+    assert catalog.models.get("tiny").origin == "starter"
+    with pytest.raises(EntryConflictError, match="starter_models"):
+        await catalog.remove("tiny")
+
+
+async def test_new_does_not_replace(database: Database) -> None:
+    catalog = Catalog(database, [])
+    await catalog.put(entry("gpt"), new=True)
+    with pytest.raises(EntryConflictError, match="already"):
+        await catalog.put(entry("gpt"), new=True)
+
+
+async def test_an_alias_stands_for_one_model(database: Database) -> None:
+    catalog = Catalog(database, [Model(entry("one", "latest"), "file", 0)])
+    with pytest.raises(EntryConflictError, match="'latest'"):
+        await catalog.put(entry("two", "latest"))
+    with pytest.raises(EntryConflictError, match="'one'"):
+        await catalog.put(entry("two", "one"))
+
+
+async def test_a_file_that_takes_a_stored_alias_wins(database: Database) -> None:
+    await Catalog(database, []).put(entry("two", "latest"))
+    catalog = Catalog(database, [Model(entry("one", "latest"), "file", 0)])
+    await catalog.load()
+    assert catalog.models.get("latest").id == "one"
+
+
+def test_a_near_miss_is_suggested() -> None:
+    models = Models.of([Model(entry("Qwen2.5-Coder"), "file", 0)])
+    with pytest.raises(UnknownModelError, match="Did you mean 'Qwen2.5-Coder'"):
+        models.get("qwen2.5-coder")
