@@ -1,0 +1,65 @@
+"""Fixtures that every room's tests share."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from stellwerk.data.database import Database
+from stellwerk.migrations import upgrade
+from stellwerk.supervisor.postgres import EmbeddedPostgres
+from stellwerk.supervisor.postgres_socket import socket_directory
+
+numbers = count(1)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """An empty directory for a whole server. `tmp_path` is barred to PostgreSQL's account."""
+    yield from reachable_directory()
+
+
+@pytest.fixture(scope="session")
+def session_dir() -> Iterator[Path]:
+    yield from reachable_directory()
+
+
+def reachable_directory() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="stellwerk-test-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres_dsn(session_dir: Path) -> AsyncIterator[str]:
+    """One PostgreSQL 18 for all tests, with nothing in it."""
+    async with EmbeddedPostgres(
+        directory=session_dir / "postgres", run_dir=socket_directory(session_dir), version=18
+    ) as postgres:
+        yield postgres.dsn
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def migrated(postgres_dsn: str) -> str:
+    """The name of a migrated database that others are copied from."""
+    async with Database(postgres_dsn, pool_size=1) as server, server.connect() as connection:
+        await connection.execute(text("create database migrated"))
+    await upgrade(postgres_dsn.replace("/postgres?", "/migrated?"))
+    return "migrated"
+
+
+@pytest_asyncio.fixture
+async def database(postgres_dsn: str, migrated: str) -> AsyncIterator[Database]:
+    """A database of this version's tables for one test; `database.dsn` is for other processes."""
+    name = f"test_{next(numbers)}"
+    async with Database(postgres_dsn, pool_size=1) as server, server.connect() as connection:
+        await connection.execute(text(f"create database {name} template {migrated}"))
+        async with Database(postgres_dsn.replace("/postgres?", f"/{name}?")) as opened:
+            yield opened
+        await connection.execute(text(f"drop database {name} with (force)"))
