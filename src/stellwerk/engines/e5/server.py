@@ -1,0 +1,59 @@
+"""`POST /v1/embeddings` in the engine's child process."""
+
+import asyncio
+from base64 import b64encode
+
+import msgspec
+from aiohttp import web
+
+from stellwerk.base.errors import InvalidRequestError
+from stellwerk.engines.e5.embedder import Embedder, Vectors
+from stellwerk.engines.e5.spec import describe, weights
+from stellwerk.engines.e5.texts import texts_of
+from stellwerk.engines.host import Orders, application
+from stellwerk.ports.engines import Launch
+from stellwerk.wire.decode import decode
+from stellwerk.wire.embeddings import Embedding, EmbeddingList, EmbeddingRequest, EmbeddingUsage
+
+
+class DimensionsError(InvalidRequestError):
+    code = "unsupported_dimensions"
+
+    def __init__(self, asked: int, model: str, width: int) -> None:
+        super().__init__(
+            f"`dimensions` is {asked}, but the vectors of {model} have {width} numbers and the "
+            f"model was not trained for shorter ones. Give {width}, or leave it out.",
+            param="dimensions",
+        )
+
+
+async def load(orders: Orders) -> web.Application:
+    """Load the weights; the application answers embeddings with them."""
+    describe(Launch(orders.model, "e5", orders.files, orders.options))
+    embedder = Embedder(weights(orders.files), orders.threads)
+
+    async def embeddings(request: web.Request) -> web.Response:
+        body = decode(await request.read(), EmbeddingRequest)
+        if body.dimensions not in {None, embedder.width}:
+            raise DimensionsError(body.dimensions or 0, orders.model, embedder.width)
+        vectors, tokens = await embedder.embed(texts_of(body))
+        as_base64 = body.encoding_format == "base64"
+        answer = await asyncio.to_thread(_encode, vectors, tokens, orders.model, as_base64)
+        return web.Response(body=answer, content_type="application/json")
+
+    app = application(orders)
+    app.router.add_post("/v1/embeddings", embeddings)
+    return app
+
+
+def _encode(vectors: Vectors, tokens: int, model: str, as_base64: bool) -> bytes:
+    data = [
+        Embedding(index=index, embedding=_base64(row) if as_base64 else row.tolist())
+        for index, row in enumerate(vectors)
+    ]
+    usage = EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens)
+    return msgspec.json.encode(EmbeddingList(data=data, model=model, usage=usage))
+
+
+def _base64(row: Vectors) -> str:
+    return b64encode(row.tobytes()).decode()
