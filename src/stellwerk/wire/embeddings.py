@@ -11,8 +11,8 @@ Input = Annotated[
     str | list[str | int | Tokens],
     Meta(
         description="What to embed: a text, a list of up to 2,048 texts, the tokens of one text, "
-        "or a list of such token lists. Tokens must be of the model's own vocabulary; a model without "
-        "a token interface answers them with an error that names the client's setting.",
+        "or a list of such token lists. Tokens must be of the model's own vocabulary; a model "
+        "without a token interface answers them with an error that names the client's setting.",
         examples=["How far is the next station?", ["A first text.", "A second one."]],
     ),
 ]
