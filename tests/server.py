@@ -78,9 +78,7 @@ def start_server(data_dir: Path, weights: Path, **settings: str) -> Server:
     return Server(address[0], key[0] if key else "", data_dir, process, output)
 
 
-def _collect(
-    process: "subprocess.Popen[str]", output: list[str], ready: threading.Event
-) -> None:
+def _collect(process: "subprocess.Popen[str]", output: list[str], ready: threading.Event) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         output.append(line)

@@ -130,7 +130,9 @@ async def test_many_at_once(server: Server) -> None:
         answers = await asyncio.gather(
             *(
                 client.chat.completions.create(
-                    model=TINY, messages=[{"role": "user", "content": f"Count to {n}."}], max_tokens=5
+                    model=TINY,
+                    messages=[{"role": "user", "content": f"Count to {n}."}],
+                    max_tokens=5,
                 )
                 for n in range(12)
             )
@@ -150,7 +152,9 @@ async def test_async_stream(server: Server) -> None:
 
 def test_azure_client(server: Server) -> None:
     with AzureOpenAI(
-        api_key=server.admin_key, azure_endpoint=f"{server.url}/v2", api_version="2023-07-01-preview"
+        api_key=server.admin_key,
+        azure_endpoint=f"{server.url}/v2",
+        api_version="2023-07-01-preview",
     ) as client:
         answer = client.chat.completions.create(model=TINY, messages=HELLO, max_tokens=4)
     assert answer.model == TINY

@@ -1,7 +1,8 @@
 """The kinds of failure that a caller can be told about.
 
-A room raises a `StellwerkError` (or a family of its own, derived from it, beside the rule that it
-states). Only the doors turn one into bytes. The numbers and names of a kind are HTTP's and OpenAI's.
+A room raises a `StellwerkError`, or a family of its own, derived from it, beside the rule that it
+states. Only the doors turn one into bytes. The numbers and names of a kind are HTTP's and
+OpenAI's.
 """
 
 from enum import Enum

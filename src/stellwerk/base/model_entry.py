@@ -47,8 +47,11 @@ class Source(Entry):
     def label(self) -> str:
         """The source in a word or two, for messages."""
         if self.hub:
-            return f"Hugging Face hub {self.hub}"
-        return self.path or f"wheel{'s' * (len(self.wheels) > 1)} {', '.join(self.wheels)}"
+            return f"Hugging Face hub ({self.hub})"
+        if self.path:
+            return self.path
+        more = f" and {len(self.wheels) - 1} more" if len(self.wheels) > 1 else ""
+        return f"package {self.wheels[0]}{more}"
 
     @field_validator("hub")
     @classmethod

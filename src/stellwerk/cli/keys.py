@@ -105,9 +105,7 @@ def rotate(
     kept = _duration(overlap)
     if kept is None:
         fail(f"--overlap: {overlap!r} is no duration; write 30s, 15m, 24h or 7d.", MISUSED)
-    issued = _run(
-        settings(config, data_dir=data_dir), lambda keys: keys.rotate(key, overlap=kept)
-    )
+    issued = _run(settings(config, data_dir=data_dir), lambda keys: keys.rotate(key, overlap=kept))
     _print_secret(issued, as_json=as_json)
 
 

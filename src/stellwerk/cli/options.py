@@ -22,9 +22,7 @@ DataDir = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option(
-        "--config", help="Settings file. [default: stellwerk.toml in the data directory]"
-    ),
+    typer.Option("--config", help="Settings file. [default: stellwerk.toml in the data directory]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -59,6 +59,15 @@ def main() -> None:
     asyncio.run(_serve(orders, settings, config), loop_factory=config.get_loop_factory())
 
 
+class Server(uvicorn.Server):
+    """Tells the parent when it serves."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        sys.stdout.write('{"ready": true}\n')
+        sys.stdout.flush()
+
+
 async def _late_app(*_: object) -> None:
     """Stands in the configuration until the hub is open; the server never sees it."""
 
@@ -67,13 +76,7 @@ async def _serve(orders: Orders, settings: Settings, config: uvicorn.Config) -> 
     asyncio.get_running_loop().add_reader(0, _end_with_parent)
     async with open_hub(settings, orders.dsn, orders.broker) as hub:
         config.app = create_app(hub)
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve([socket.socket(fileno=orders.fd)]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0.01)
-        sys.stdout.write('{"ready": true}\n')
-        sys.stdout.flush()
-        await task
+        await Server(config).serve([socket.socket(fileno=orders.fd)])
 
 
 def _end_with_parent() -> None:
@@ -110,9 +113,7 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
 
 
 @asynccontextmanager
-async def _listening(
-    database: Database, keyring: Keyring, catalog: Catalog
-) -> AsyncIterator[None]:
+async def _listening(database: Database, keyring: Keyring, catalog: Catalog) -> AsyncIterator[None]:
     async def keys_changed(_: str) -> None:
         keyring.forget()
 

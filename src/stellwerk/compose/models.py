@@ -1,11 +1,17 @@
 """The models that the settings declare, and where their weights lie."""
 
+from collections.abc import Iterable
+
+from stellwerk.base.errors import StellwerkError
 from stellwerk.base.model_entry import ModelEntry
 from stellwerk.base.settings import Settings
+from stellwerk.compose.database import open_database
 from stellwerk.compose.engines import SPECS
 from stellwerk.features.catalog.describe import Describer
-from stellwerk.features.catalog.starter import STARTER_MODELS
-from stellwerk.features.catalog.types import Model
+from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.catalog.starter import starter_models
+from stellwerk.features.catalog.types import Model, Models
+from stellwerk.features.weights.progress import shown
 from stellwerk.features.weights.store import Store
 
 # Entries of the program and of the file were not made at a time that is recorded; a list needs
@@ -15,7 +21,7 @@ CREATED = 1_790_000_000
 
 def declared_models(settings: Settings) -> list[Model]:
     """Starter models, then those of the configuration file, which replace them."""
-    starter: tuple[ModelEntry, ...] = STARTER_MODELS if settings.starter_models else ()
+    starter: tuple[ModelEntry, ...] = starter_models() if settings.starter_models else ()
     return [
         *(Model(entry, "starter", CREATED) for entry in starter),
         *(Model(entry, "file", CREATED) for entry in settings.models),
@@ -28,3 +34,27 @@ def describer(settings: Settings) -> Describer:
     for model in declared_models(settings):
         made.check(model.entry)
     return made
+
+
+async def known_models(settings: Settings) -> Models:
+    """The whole catalogue; a database that was never made is not made for it."""
+    declared = declared_models(settings)
+    if settings.database.url is None and not (settings.data_dir / "postgres").exists():
+        return Models.of(declared)
+    async with open_database(settings) as database:
+        catalog = Catalog(database, declared)
+        await catalog.load()
+        return catalog.models
+
+
+def pull(settings: Settings, models: Iterable[Model]) -> list[StellwerkError]:
+    """Fetch what is missing of each model, with progress on standard error; gives the failures."""
+    store = Store(settings.models_dir)
+    failed: list[StellwerkError] = []
+    with shown() as progress:
+        for model in models:
+            try:
+                store.pull(model.entry, progress)
+            except StellwerkError as error:
+                failed.append(error)
+    return failed

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+HEADERS = {b"authorization", b"api-key"}
+
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
@@ -10,10 +12,7 @@ def api_key(headers: RawHeaders) -> str | None:
 
     `Authorization` counts where both are sent: Azure's clients send an empty one at times.
     """
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in {b"authorization", b"api-key"}:
-            found[name] = value
+    found = {name: value for name, value in headers if name in HEADERS}
     scheme, _, token = found.get(b"authorization", b"").partition(b" ")
     key = token if scheme.lower() == b"bearer" else b""
     return (key.strip() or found.get(b"api-key", b"").strip()).decode("latin-1") or None

@@ -24,9 +24,11 @@ class EngineClients:
 
     async def _forget_ended(self) -> None:
         """Close the clients of engines whose socket is gone."""
-        ended = [end for end in self._clients if not Path(end.socket).exists()]
-        for endpoint in ended:
+        for endpoint in self._ended():
             await self._clients.pop(endpoint).close()
+
+    def _ended(self) -> list[Endpoint]:
+        return [endpoint for endpoint in self._clients if not Path(endpoint.socket).exists()]
 
     async def close(self) -> None:
         for client in self._clients.values():

@@ -65,5 +65,5 @@ async def test_a_file_that_takes_a_stored_alias_wins(database: Database) -> None
 
 def test_a_near_miss_is_suggested() -> None:
     models = Models.of([Model(entry("Qwen2.5-Coder"), "file", 0)])
-    with pytest.raises(UnknownModelError, match="Did you mean 'Qwen2.5-Coder'"):
+    with pytest.raises(UnknownModelError, match=r"Did you mean 'Qwen2.5-Coder'"):
         models.get("qwen2.5-coder")

@@ -74,6 +74,7 @@ async def test_rotation_ends_the_old_secret_after_the_overlap(database: Database
     assert (await keyring.principal(first.key)).key_id == first.id
     assert (await keyring.principal(second.key)).key_id == first.id
     third = await keys.rotate("app")
+    keyring.forget()
     for secret in (first.key, second.key):
         with pytest.raises(KeyRefusedError):
             await keyring.principal(secret)

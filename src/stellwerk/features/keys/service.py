@@ -66,9 +66,7 @@ class Keys:
             row = await _one(connection, key)
             statement = update(api_keys).where(api_keys.c.id == row.id)
             revoked_at = func.coalesce(api_keys.c.revoked_at, func.now())
-            await connection.execute(
-                statement.values(revoked_at=revoked_at, changed_at=func.now())
-            )
+            await connection.execute(statement.values(revoked_at=revoked_at, changed_at=func.now()))
             await notify(connection, CHANNEL)
             return _key(await _one(connection, row.id))
 
