@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,11 +12,23 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from stellwerk.data.database import Database
+from stellwerk.features.catalog.starter import starter_models
+from stellwerk.features.weights.store import Store
 from stellwerk.migrations import upgrade
 from stellwerk.supervisor.postgres import EmbeddedPostgres
 from stellwerk.supervisor.postgres_socket import socket_directory
 
 numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """A weights directory that holds the starter models; what is missing is pulled once."""
+    place = os.environ.get("STELLWERK_TEST_WEIGHTS") or "~/.cache/stellwerk/weights"
+    store = Store(Path(place).expanduser())
+    for entry in starter_models():
+        store.pull(entry)
+    return store.directory
 
 
 @pytest.fixture
