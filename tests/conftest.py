@@ -3,9 +3,10 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -35,6 +36,17 @@ def weights() -> Path:
 def data_dir() -> Iterator[Path]:
     """An empty directory for a whole server. `tmp_path` is barred to PostgreSQL's account."""
     yield from reachable_directory()
+
+
+@pytest.fixture
+def embedded(data_dir: Path) -> Callable[..., EmbeddedPostgres]:
+    """Makes (and does not start) the PostgreSQL of `data_dir`."""
+
+    def make(**options: Any) -> EmbeddedPostgres:
+        run_dir = socket_directory(data_dir)
+        return EmbeddedPostgres(directory=data_dir / "postgres", run_dir=run_dir, **options)
+
+    return make
 
 
 @pytest.fixture(scope="session")

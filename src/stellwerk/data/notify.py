@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.log import get_logger
@@ -18,7 +19,13 @@ Heard = Callable[[str], Awaitable[None]]
 Poll = Callable[[], Awaitable[None]]
 
 NOTIFY = text("select pg_notify(:channel, :payload)")
-LOST = (OSError, DatabaseUnavailableError, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (
+    OSError,
+    DatabaseUnavailableError,
+    DBAPIError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -35,7 +42,7 @@ class Listener:
 
     `heard` maps a channel to what is awaited with each payload, in order. `poll` is awaited after
     every (re)connect and then every `interval` seconds: what it reads from the tables is the
-    truth. A `DatabaseUnavailableError` from either starts the connection anew.
+    truth. A database error from either starts the connection anew.
     """
 
     def __init__(

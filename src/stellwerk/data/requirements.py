@@ -22,16 +22,21 @@ FACTS = text("""
 async def check_requirements(connection: AsyncConnection) -> None:
     """Raise `UnsuitableDatabaseError` that says what to install or to change."""
     facts = (await connection.execute(FACTS)).one()
-    if facts.number < POSTGRES * 10_000:
-        raise UnsuitableDatabaseError(
-            f"database.url names a PostgreSQL {facts.name}; Stellwerk needs {POSTGRES} or newer."
-        )
+    check_version(facts.number, facts.name)
     if facts.encoding != "UTF8":
         raise UnsuitableDatabaseError(
             f"database.url names a database in {facts.encoding}; "
             "create one with `create database ... encoding 'UTF8' template template0`."
         )
     _check_pgvector(facts.offered, facts.installed)
+
+
+def check_version(number: int, name: str) -> None:
+    """`number` as PostgreSQL counts: 160004 is 16.4."""
+    if number < POSTGRES * 10_000:
+        raise UnsuitableDatabaseError(
+            f"database.url names a PostgreSQL {name}; Stellwerk needs {POSTGRES} or newer."
+        )
 
 
 def _check_pgvector(offered: str | None, installed: str | None) -> None:

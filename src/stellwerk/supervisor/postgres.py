@@ -18,7 +18,11 @@ from stellwerk.supervisor import postgres_leftovers as leftovers
 from stellwerk.supervisor import postgres_programs as programs
 from stellwerk.supervisor import postgres_socket as socket
 from stellwerk.supervisor.postgres_account import Account, check_reach, choose_account
-from stellwerk.supervisor.postgres_errors import PostgresInUseError, PostgresStartError
+from stellwerk.supervisor.postgres_errors import (
+    PostgresError,
+    PostgresInUseError,
+    PostgresStartError,
+)
 from stellwerk.supervisor.postgres_log import PostgresLog, Progress
 from stellwerk.supervisor.postgres_process import ended, spawn
 
@@ -86,7 +90,6 @@ class EmbeddedPostgres:
         Raises `PostgresInUseError` when another process works with the directory, another
         `PostgresError` for what a person has to change, `PostgresStartError` otherwise.
         """
-        self.directory.parent.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         try:
             await self._start()
@@ -112,8 +115,12 @@ class EmbeddedPostgres:
 
     def _take_lock(self) -> None:
         # Held until `stop`: nobody else may think that our server was left behind.
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        lock = os.open(self._beside(".lock"), flags, 0o600)
+        path = self._beside(".lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise PostgresError(f"{path} cannot be opened: {error.strerror}.") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -164,6 +171,7 @@ class EmbeddedPostgres:
                     "If it recovers, give it longer: database.start_timeout."
                 )
             await asyncio.sleep(0.02)
+        progress.note(self._log.news())
 
     def _is_ready(self, pid: int) -> bool:
         lines = leftovers.postmaster_file(self.directory)
@@ -197,3 +205,5 @@ class EmbeddedPostgres:
                 break
         # Those who outlive a postmaster that was killed end by themselves, but not at once.
         await leftovers.end(self.directory, 0)
+        with suppress(OSError):
+            self.run_dir.rmdir()

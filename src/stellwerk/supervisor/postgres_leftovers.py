@@ -10,8 +10,10 @@ import psutil
 from stellwerk.supervisor.postgres_errors import PostgresError, PostgresInUseError
 from stellwerk.supervisor.postgres_socket import SOCKET
 
-# How gently, and for how many seconds each: fast shutdown, immediate shutdown, no choice.
+# For how many seconds each: fast shutdown, immediate shutdown, no choice.
 STEPS = ((signal.SIGINT, 60), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))
+# Without their postmaster the others end by themselves, unless they are stuck.
+ALONE = 3
 
 
 def postmaster_file(directory: Path) -> list[str]:
@@ -26,12 +28,14 @@ def living(directory: Path) -> list[psutil.Process]:
     """The PostgreSQL processes of `directory`.
 
     Each of them works in its database directory. That tells them from strangers who were given
-    a number that an old `postmaster.pid` names.
+    a number that an old `postmaster.pid` names, and from those of a container in which another
+    directory has the same name.
     """
     found = []
     for process in psutil.process_iter():
         try:
-            if process.name() == "postgres" and Path(process.cwd()).samefile(directory):
+            here = Path(f"/proc/{process.pid}/cwd").samefile(directory)
+            if here and process.name() == "postgres":
                 found.append(process)
         except (OSError, psutil.Error):
             continue
@@ -61,10 +65,9 @@ async def end(directory: Path, postmaster: int) -> None:
     for number, seconds in STEPS:
         left = living(directory)
         heads = [process for process in left if process.pid == postmaster]
-        # Without their postmaster the others end by themselves, unless they are stuck.
         for process in left if number is signal.SIGKILL else heads:
             _send(process, number)
-        if await _gone(directory, seconds if heads else min(seconds, 10)):
+        if await _gone(directory, seconds if heads else ALONE):
             return
     raise PostgresError(
         f"Processes {', '.join(str(process.pid) for process in living(directory))} of an earlier "

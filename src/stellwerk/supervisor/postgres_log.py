@@ -11,7 +11,7 @@ PROGRESS = re.compile(
     r"LOG:\s+(redo in progress.*|redo starts.*|syncing data directory.*|.*unlogged relations.*"
     r"|database system was (?:interrupted|not properly shut down).*)"
 )
-FATAL = re.compile(r"(?:FATAL|PANIC|postgres):\s+(.*)")
+PREFIX = re.compile(r"^.*? \[\d+\] [A-Z]+:\s+")
 
 
 class PostgresLog:
@@ -47,10 +47,9 @@ class PostgresLog:
         return whole.decode(errors="replace").splitlines()
 
     def reason(self) -> str:
-        """Why PostgreSQL ended, as far as it has said since `open`."""
+        """Why PostgreSQL ended: the last things that it has said since `open`."""
         lines = self._since(self._opened).decode(errors="replace").splitlines()
-        fatal = [match.group(1) for line in lines if (match := FATAL.search(line))]
-        return fatal[-1] if fatal else (lines[-1] if lines else "it wrote nothing")
+        return "; ".join(PREFIX.sub("", line) for line in lines[-3:]) or "it wrote nothing"
 
     def _since(self, position: int) -> bytes:
         with self.path.open("rb") as log:

@@ -14,15 +14,16 @@ LONGEST = 107
 
 
 def socket_directory(data_dir: Path) -> Path:
-    """Where the socket of the database in `data_dir` lies: in it, unless its name is too long.
+    """Where the socket of the database in `data_dir` lies: in it, if its name allows.
 
-    Then it is a directory for temporary files, under a name that follows from `data_dir`.
+    Otherwise it is a directory among the temporary ones, whose name follows from `data_dir`.
     Nothing is created.
     """
     inside = data_dir.resolve() / "postgres-run"
     name = "stellwerk-" + hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
     for place in (inside, Path(tempfile.gettempdir()) / name, Path("/tmp") / name):  # noqa: S108
-        if len(os.fsencode(place / SOCKET)) <= LONGEST:
+        # A comma parts several hosts in a connection string.
+        if len(os.fsencode(place / SOCKET)) <= LONGEST and "," not in str(place):
             return place
     raise AssertionError("a directory in the root is short")
 
