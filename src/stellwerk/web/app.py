@@ -30,6 +30,13 @@ PREFIXES = (
 
 def create_app(hub: Hub) -> ASGIApp:
     """The ASGI application of one hub process."""
+    app = routes()
+    app.state.hub = hub
+    return RequestIds(app)
+
+
+def routes() -> FastAPI:
+    """Every route, with its documentation, not yet joined to a hub."""
     app = FastAPIOffline(
         title="Stellwerk",
         version=__version__,
@@ -37,20 +44,19 @@ def create_app(hub: Hub) -> ASGIApp:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         favicon_url="data:,",
     )
-    app.state.hub = hub
-    _mount_verbs(app, hub)
+    _mount_verbs(app)
     for prefix, shown in models.PREFIXES.items():
         app.include_router(models.router(prefix, shown))
-    for routes in (keys.routes, catalog.routes, health.routes):
-        app.include_router(routes)
+    for resource in (keys, catalog, health):
+        app.include_router(resource.routes)
     install_error_handlers(app)
     install_openapi(app)
-    return RequestIds(app)
+    return app
 
 
-def _mount_verbs(app: FastAPI, hub: Hub) -> None:
+def _mount_verbs(app: FastAPI) -> None:
     for operation in OPERATIONS:
-        endpoint = VerbEndpoint(operation, hub.runner, hub.keyring, hub.max_body)
+        endpoint = VerbEndpoint(operation)
         for prefix in PREFIXES:
             route = Route(prefix + operation.path, endpoint, methods=["POST"])
             app.router.routes.append(route)

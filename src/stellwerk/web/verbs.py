@@ -8,12 +8,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
 from stellwerk.base.log import get_logger
-from stellwerk.features.keys.keyring import Keyring
 from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
 from stellwerk.operations.operation import Call, Operation
-from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers
+from stellwerk.web.hub import Hub
 
 log = get_logger("web")
 
@@ -50,22 +49,20 @@ class VerbEndpoint:
     """An ASGI application that does one operation."""
 
     operation: Operation
-    runner: Runner
-    keyring: Keyring
-    max_body: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hub: Hub = scope["app"].state.hub
         sink = AsgiSink(send)
         try:
-            principal = await self.keyring.principal(api_key(scope["headers"]))
-            body = await read_body(scope, receive, self.max_body)
+            principal = await hub.keyring.principal(api_key(scope["headers"]))
+            body = await read_body(scope, receive, hub.max_body)
             call = Call(
                 principal=principal,
                 body=body,
                 request_id=scope["state"]["request_id"],
                 model=scope["path_params"].get("model"),
             )
-            await _unless_gone(self.runner.run(self.operation, call, sink), receive)
+            await _unless_gone(hub.runner.run(self.operation, call, sink), receive)
         except StellwerkError as error:
             if sink.started:
                 raise

@@ -1,5 +1,6 @@
 """Keys are made, listed, revoked and rotated here. Every change is told to all processes."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -114,7 +115,7 @@ async def _one(connection: AsyncConnection, key: str, *, lock: bool = False) -> 
     query = _shown().where(or_(api_keys.c.id == key, live_name)).limit(2)
     if lock:
         query = query.with_for_update(of=api_keys)
-    rows = (await connection.execute(query)).all()
+    rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
     if not rows:
         raise UnknownKeyError(f"There is no API key with the id or name {key!r}.")
     if len(rows) > 1:

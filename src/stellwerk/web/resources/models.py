@@ -53,9 +53,7 @@ def router(prefix: str, shown: Shown) -> APIRouter:
         models = [hub.describer.show(model) for model in _visible(hub, caller, shown)]
         ids = [model.id for model in models]
         return StructResponse(
-            ModelList(data=models, first_id=ids[0], last_id=ids[-1])
-            if ids
-            else ModelList(data=[])
+            ModelList(data=models, first_id=ids[0], last_id=ids[-1]) if ids else ModelList(data=[])
         )
 
     @routes.get("/models/{model:path}", summary="Retrieve a model", response_class=StructResponse)

@@ -1,0 +1,130 @@
+"""Writes the pages of docs/reference from the code: `make docs`. A test compares them."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from stellwerk.base.errors import StellwerkError
+from stellwerk.base.settings import Settings
+from stellwerk.cli import app as command_line
+from stellwerk.web.app import routes
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by `make docs`; edit the code instead. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of each generated page."""
+    return {
+        "settings.md": "\n".join(settings_page()) + "\n",
+        "command-line.md": "\n".join(command_line_page()) + "\n",
+        "endpoints.md": "\n".join(endpoints_page()) + "\n",
+        "errors.md": "\n".join(errors_page()) + "\n",
+    }
+
+
+def settings_page() -> Iterator[str]:
+    yield NOTE + "# Settings\n"
+    yield (
+        "A flag beats the environment, which beats `stellwerk.toml` in the data directory (or the "
+        "file that `--config` or `STELLWERK_CONFIG` names), which beats the default. "
+        "An unknown name is an error.\n"
+    )
+    yield "| in `stellwerk.toml` | in the environment | default | meaning |"
+    yield "|---|---|---|---|"
+    for path, field in _fields(Settings):
+        variable = "STELLWERK_" + "__".join(path).upper()
+        name, default = ".".join(path), _default(field)
+        yield f"| `{name}` | `{variable}` | {default} | {field.description} |"
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[Any]:
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if inspect.isclass(inner) and issubclass(inner, BaseModel):
+            yield from _fields(inner, (*path, name))
+        else:
+            yield (*path, name), field
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return "see the text"
+    if field.default is None or field.default == ():
+        return "-"
+    return f"`{field.default}`"
+
+
+def command_line_page() -> Iterator[str]:
+    yield NOTE + "# Command line\n"
+    yield (
+        "Exit status: 0 done, 1 failed, 2 wrong options or settings, 3 (`serve`) another process "
+        "serves the data directory. Listings take `--json`.\n"
+    )
+    yield from _commands(typer.main.get_command(command_line), "stellwerk")
+
+
+def _commands(command: Any, name: str) -> Iterator[str]:
+    subcommands = getattr(command, "commands", None)
+    if subcommands is not None:
+        for sub_name, sub in sorted(subcommands.items()):
+            if not sub.hidden:
+                yield from _commands(sub, f"{name} {sub_name}")
+        return
+    yield f"## `{name}`\n"
+    yield inspect.cleandoc(command.help or "") + "\n"
+    for parameter in command.params:
+        names = "`, `".join((*parameter.opts, *parameter.secondary_opts))
+        label = parameter.name.upper() if parameter.param_type_name == "argument" else names
+        yield f"- `{label}`: {getattr(parameter, 'help', None) or ''}".rstrip(": ")
+    yield ""
+
+
+def endpoints_page() -> Iterator[str]:
+    yield NOTE + "# Endpoints\n"
+    yield (
+        "The verbs and models answer below `/v2`, `/v1`, `/v2/coding`, `/v1/coding`, `/vision`, "
+        "`/v2/openai`, `/v1/openai` and `/{v1,v2}/openai/deployments/{model}`; the lists of models "
+        "also below `/queue`, `/audio` and `/v2/audio`. `/redoc` describes every field.\n"
+    )
+    yield "| method | path | what it does |"
+    yield "|---|---|---|"
+    for path, methods in sorted(routes().openapi()["paths"].items()):
+        for method, described in methods.items():
+            yield f"| {method.upper()} | `{path}` | {described['summary']} |"
+
+
+def errors_page() -> Iterator[str]:
+    yield NOTE + "# Errors\n"
+    yield "The `code` of an error object is stable; its message is for people.\n"
+    yield "| status | type | code | meaning |"
+    yield "|---|---|---|---|"
+    found = {(kind.kind.status, kind.code or "", kind) for kind in _families(StellwerkError)}
+    for status, code, family in sorted(found, key=lambda row: (row[0], row[1])):
+        text = inspect.cleandoc(family.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        if code:
+            yield f"| {status} | `{family.kind.type}` | `{code}` | {text} |"
+
+
+def _families(family: type[StellwerkError]) -> Iterator[type[StellwerkError]]:
+    for derived in family.__subclasses__():
+        if "code" in vars(derived):
+            yield derived
+        yield from _families(derived)
+
+
+def main() -> None:
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text)
+        click.echo(f"docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from stellwerk.base.errors import InvalidRequestError, StellwerkError, UnavailableError
+from stellwerk.base.model_entry import ModelEntry
+from stellwerk.base.telemetry import Metrics
+from stellwerk.data.database import Database
+from stellwerk.features.catalog.errors import UnknownModelError, WrongModelError
+from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.catalog.types import Model
+from stellwerk.features.keys.errors import ModelForbiddenError, ScopeMissingError
+from stellwerk.features.keys.types import Principal, Scope
+from stellwerk.operations import chat_completions, embeddings
+from stellwerk.operations.operation import Call
+from stellwerk.operations.run import Runner
+from stellwerk.ports.sink import Headers
+from stellwerk.upstreams.client import Client
+from stellwerk.upstreams.remote import RemoteTarget
+from tests.scripted import EVENTS, Script, Scripted, chunk, scripted, whole
+
+
+@dataclass
+class Memory:
+    """A sink that keeps what it is given."""
+
+    status: int = 0
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    ended: bool = False
+
+    async def head(self, status: int, headers: Headers) -> None:
+        self.status, self.headers = status, dict(headers)
+
+    async def data(self, chunk: bytes) -> None:
+        self.body += chunk
+
+    async def end(self) -> None:
+        self.ended = True
+
+
+@dataclass
+class Line:
+    """A runner before a scripted upstream."""
+
+    runner: Runner
+    upstream: Scripted
+    registry: CollectorRegistry
+
+    async def run(self, fields: dict[str, Any] | bytes, **call: Any) -> Memory:
+        sink = Memory()
+        body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
+        made = Call(principal=call.pop("principal", principal()), body=body, request_id="r", **call)
+        await self.runner.run(chat_completions.OPERATION, made, sink)
+        return sink
+
+
+def principal(*models: str, scope: Scope = Scope.INFERENCE) -> Principal:
+    return Principal("key_1", "test", "proj_1", models or ("*",), frozenset({scope}), None)
+
+
+@asynccontextmanager
+async def line(database: Database, script: Script) -> AsyncIterator[Line]:
+    async with scripted(script) as upstream:
+        client = Client(upstream.url)
+        entries = [
+            {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url, "model": "m1"}},
+            {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": upstream.url}},
+        ]
+        models = [Model(ModelEntry.model_validate(entry), "file", 0) for entry in entries]
+        registry = CollectorRegistry()
+        runner = Runner(
+            Catalog(database, models), lambda _: RemoteTarget(client), Metrics(registry)
+        )
+        yield Line(runner, upstream, registry)
+        await client.close()
+
+
+async def answer(writer: asyncio.StreamWriter) -> None:
+    writer.write(whole(b'{"ok":true}'))
+
+
+async def test_the_body_reaches_the_upstream_with_its_name_there(database: Database) -> None:
+    async with line(database, answer) as hub:
+        sink = await hub.run({"model": "latest", "messages": [], "unknown": {"b": [1, 2.50]}})
+    assert (sink.status, sink.body, sink.ended) == (200, b'{"ok":true}', True)
+    assert json.loads(hub.upstream.bodies[0]) == {
+        "model": "m1",
+        "messages": [],
+        "unknown": {"b": [1, 2.5]},
+    }
+
+
+async def test_the_address_names_the_model(database: Database) -> None:
+    async with line(database, answer) as hub:
+        await hub.run({"messages": []}, model="chat")
+    assert json.loads(hub.upstream.bodies[0])["model"] == "m1"
+
+
+async def test_a_stream_that_is_cut_ends_with_an_error_event(database: Database) -> None:
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(EVENTS + chunk(b'data: {"n":1}\n\ndata: {"n"'))
+        await writer.drain()
+        writer.close()
+
+    async with line(database, script) as hub:
+        sink = await hub.run({"model": "chat", "stream": True})
+    first, last, rest = sink.body.split(b"\n\n")
+    assert first == b'data: {"n":1}'
+    assert json.loads(last.removeprefix(b"event: error\ndata: "))["error"]["code"] == "upstream_cut"
+    assert (rest, sink.ended) == (b"", True)
+
+
+async def test_an_answer_that_is_cut_becomes_an_error(database: Database) -> None:
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(whole(b"x" * 100)[:-50])
+        await writer.drain()
+        writer.close()
+
+    async with line(database, script) as hub:
+        with pytest.raises(StellwerkError, match="middle"):
+            await hub.run({"model": "chat"})
+    assert b'status="502"' in generate_latest(hub.registry)
+
+
+async def test_no_upstream_is_unavailable(database: Database) -> None:
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with line(database, script) as hub:
+        with pytest.raises(UnavailableError):
+            await hub.run({"model": "chat"})
+    assert b'status="503"' in generate_latest(hub.registry)
+
+
+async def test_a_cancelled_call_hangs_up(database: Database) -> None:
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(EVENTS + chunk(b"data: 1\n\n"))
+        await writer.drain()
+        await asyncio.sleep(60)
+
+    async with line(database, script) as hub:
+        task = asyncio.create_task(hub.run({"model": "chat", "stream": True}))
+        while not hub.upstream.bodies:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait_for(hub.upstream.hung_up.wait(), 10)
+    assert b'status="499"' in generate_latest(hub.registry)
+    assert b'in_flight{model="chat",operation="chat.completions"} 0.0' in generate_latest(
+        hub.registry
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "caller", "error"),
+    [
+        (b"{", principal(), InvalidRequestError),
+        (b"[]", principal(), InvalidRequestError),
+        (b"{}", principal(), InvalidRequestError),
+        (b'{"model":5}', principal(), InvalidRequestError),
+        (b'{"model":"none"}', principal(), UnknownModelError),
+        (b'{"model":"latest"}', principal("other"), ModelForbiddenError),
+        (b'{"model":"vectors"}', principal(), WrongModelError),
+        (b'{"model":"chat"}', principal(scope=Scope.FILES), ScopeMissingError),
+    ],
+)
+async def test_refusals(
+    database: Database, body: bytes, caller: Principal, error: type[StellwerkError]
+) -> None:
+    async with line(database, answer) as hub:
+        with pytest.raises(error):
+            await hub.run(body, principal=caller)
+        assert not hub.upstream.bodies
+
+
+async def test_the_right_models_are_named(database: Database) -> None:
+    async with line(database, answer) as hub:
+        call = Call(principal=principal(), body=b'{"model":"chat"}', request_id="r")
+        with pytest.raises(WrongModelError, match="Use one of: vectors"):
+            await hub.runner.run(embeddings.OPERATION, call, Memory())

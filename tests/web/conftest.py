@@ -1,0 +1,82 @@
+"""The web application over a real database and one upstream that a test scripts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from stellwerk.base.model_entry import ModelEntry
+from stellwerk.base.telemetry import Metrics
+from stellwerk.compose.engines import SPECS
+from stellwerk.data.database import Database
+from stellwerk.features.catalog.describe import Describer
+from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.catalog.types import Model
+from stellwerk.features.keys.keyring import Keyring
+from stellwerk.features.keys.service import Keys
+from stellwerk.features.keys.types import NewKey, Scope
+from stellwerk.features.weights.store import Store
+from stellwerk.operations.run import Runner
+from stellwerk.upstreams.client import Client
+from stellwerk.upstreams.remote import RemoteTarget
+from stellwerk.web.app import create_app
+from stellwerk.web.hub import Hub
+from tests.scripted import scripted, whole
+
+
+async def answer(writer: asyncio.StreamWriter) -> None:
+    writer.write(whole(b'{"object":"chat.completion"}'))
+
+
+async def nothing_loaded() -> dict[str, Any]:
+    return {"models": []}
+
+
+@dataclass
+class Web:
+    """A client with the admin key, and the hub behind it."""
+
+    client: httpx.AsyncClient
+    hub: Hub
+
+    async def key(self, name: str, *scopes: Scope) -> dict[str, str]:
+        issued = await self.hub.keys.create(NewKey(name=name, scopes=scopes))
+        return {"Authorization": f"Bearer {issued.key}"}
+
+
+@pytest.fixture
+async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
+    async with scripted(answer) as upstream:
+        entries = [
+            {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url}},
+            {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": upstream.url}},
+            {"id": "org/voice", "type": "STT", "upstream": {"url": upstream.url}},
+        ]
+        models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
+        catalog, upstreams = Catalog(database, models), Client(upstream.url)
+        registry = CollectorRegistry()
+        hub = Hub(
+            database=database,
+            keys=Keys(database),
+            keyring=Keyring(database),
+            catalog=catalog,
+            describer=Describer(SPECS, Store(tmp_path)),
+            runner=Runner(catalog, lambda _: RemoteTarget(upstreams), Metrics(registry)),
+            engines=nothing_loaded,
+            exposition=lambda: generate_latest(registry),
+            max_body=10_000,
+        )
+        made = Web(None, hub)  # type: ignore[arg-type]  # its key needs the hub first
+        admin = await made.key("admin", Scope.ADMIN, Scope.INFERENCE)
+        transport = httpx.ASGITransport(create_app(hub))
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://hub", headers=admin
+        ) as client:
+            made.client = client
+            yield made
+        await upstreams.close()

@@ -1,0 +1,83 @@
+import pytest
+
+from stellwerk.features.keys.types import Scope
+from tests.web.conftest import Web
+
+
+async def test_a_key_s_life(web: Web) -> None:
+    made = await web.client.post("/admin/keys", json={"name": "app", "models": ["chat"]})
+    assert made.status_code == 201
+    secret, key = made.json()["key"], made.json()["id"]
+    mine = {"Authorization": f"Bearer {secret}"}
+    assert (await web.client.get("/v2/models", headers=mine)).status_code == 200
+    rotated = (await web.client.post(f"/admin/keys/{key}/rotate")).json()["key"]
+    web.hub.keyring.forget()
+    assert (await web.client.get("/v2/models", headers=mine)).status_code == 401
+    mine = {"Authorization": f"Bearer {rotated}"}
+    assert (await web.client.get("/v2/models", headers=mine)).status_code == 200
+    assert (await web.client.delete(f"/admin/keys/{key}")).json()["revoked_at"]
+    web.hub.keyring.forget()
+    refused = await web.client.get("/v2/models", headers=mine)
+    assert refused.status_code == 401
+    assert "revoked" in refused.json()["detail"]
+    names = [one["name"] for one in (await web.client.get("/admin/keys")).json()["data"]]
+    assert names == ["admin"]
+
+
+async def test_only_an_administrator(web: Web) -> None:
+    plain = await web.key("plain", Scope.INFERENCE)
+    for path in ("/admin/keys", "/admin/models", "/admin/engines"):
+        assert (await web.client.get(path, headers=plain)).status_code == 403
+        assert (await web.client.get(path, headers={"Authorization": ""})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": " a"}, "name"),
+        ({"name": "a", "scopes": ["king"]}, "scopes.0"),
+        ({"name": "a", "modles": ["x"]}, "modles"),
+        ({"name": "a", "expires_at": "2030-01-01T00:00:00"}, "expires_at"),
+        ({"name": "a", "models": []}, "models"),
+    ],
+)
+async def test_a_wrong_key_field_is_named(web: Web, body: object, param: str) -> None:
+    answer = await web.client.post("/admin/keys", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
+
+
+async def test_conflicts_are_not_repeated(web: Web) -> None:
+    answer = await web.client.post("/admin/keys", json={"name": "admin"})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (409, "false")
+
+
+async def test_the_catalogue_changes_at_run_time(web: Web) -> None:
+    entry = {"id": "new", "upstream": {"url": "http://127.0.0.1:9/v1"}}
+    assert (await web.client.post("/admin/models", json=entry)).status_code == 201
+    assert (await web.client.post("/admin/models", json=entry)).status_code == 409
+    entry["aliases"] = ["newest"]
+    assert (await web.client.put("/admin/models/new", json=entry)).status_code == 200
+    assert (await web.client.get("/v2/models/newest")).json()["id"] == "new"
+    assert (await web.client.put("/admin/models/other", json=entry)).status_code == 400
+    assert (await web.client.delete("/admin/models/new")).status_code == 204
+    assert (await web.client.delete("/admin/models/new")).status_code == 404
+    assert (await web.client.delete("/admin/models/chat")).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("entry", "param"),
+    [
+        ({"id": "x"}, None),
+        ({"id": "x", "engine": "steam"}, "engine"),
+        ({"id": "x", "engine": "e5"}, "type"),
+        ({"id": "a b", "engine": "llama"}, "id"),
+        ({"id": "x", "upstream": {"url": "nowhere"}}, "upstream.url"),
+    ],
+)
+async def test_a_wrong_entry_is_refused(web: Web, entry: object, param: str | None) -> None:
+    answer = await web.client.post("/admin/models", json=entry)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
