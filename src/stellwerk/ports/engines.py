@@ -43,6 +43,34 @@ class Broker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """One model in the broker's books. Sizes in bytes, times in seconds.
+
+    `state` is loading, ready, draining (finishes its requests and takes no new ones), stopping,
+    backoff (crashed or not loadable, and left alone for `retry_after`) or unloaded. `footprint` is
+    the largest seen if it was `measured`, else what the weights let expect.
+    """
+
+    model: str
+    engine: str
+    state: str
+    leases: int
+    waiting: int
+    footprint: int
+    measured: bool
+    retry_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The memory that engines may use together, what they use of it, and each of them."""
+
+    budget: int
+    used: int
+    engines: list[EngineStatus]
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """What the weights say of themselves. Sizes in tokens, the footprint in bytes."""
 

@@ -1,0 +1,154 @@
+"""Child processes that end when this process does, however that ends."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from stellwerk.base.errors import StellwerkError
+
+PR_SET_PDEATHSIG = 1
+
+
+class ChildError(StellwerkError):
+    """A child process ended, or said that it cannot do its work; the message says why."""
+
+
+class Word(msgspec.Struct):
+    """What a child says on its standard output when it has started."""
+
+    ready: bool = False
+    error: str | None = None
+
+
+class Child:
+    """A child process in a session of its own.
+
+    It gets its orders as one line on standard input, which stays open as long as we live: to read
+    its end is the child's sign to go. The kernel kills it when we die without a word.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._talk: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str],
+        orders: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        fds: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> "Child":
+        """Start `command`, hand it its orders and wait until it says that it is ready.
+
+        Raises `ChildError` when it does not within `timeout` seconds; then no process is left.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=environment,
+            pass_fds=tuple(fds),
+            start_new_session=True,
+            preexec_fn=_die_with_parent(),
+        )
+        child = cls(process)
+        try:
+            async with asyncio.timeout(timeout):
+                await child._greet(orders)
+        except TimeoutError:
+            await child.stop(0)
+            raise ChildError(f"It was not ready after {timeout:g} s.") from None
+        except BaseException:
+            await child.stop(0)
+            raise
+        return child
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def ended(self) -> str:
+        """Wait until the process has ended; say how."""
+        status = await self._process.wait()
+        if status >= 0:
+            return f"exit status {status}"
+        return f"signal {signal.Signals(-status).name}"
+
+    async def stop(self, grace: float) -> None:
+        """Ask the process to end, and kill it when it has not after `grace` seconds."""
+        try:
+            if grace > 0:
+                self._send(signal.SIGTERM)
+                async with asyncio.timeout(grace):
+                    await self._process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.kill()
+            await self._process.wait()
+            await self._close()
+
+    def kill(self) -> None:
+        """End the process and all that it started, at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def _greet(self, orders: bytes) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._process.stdin.write(orders + b"\n")
+            await self._process.stdin.drain()
+        word = await self._first_word()
+        if word.error is not None:
+            raise ChildError(word.error)
+        self._talk = asyncio.create_task(self._swallow())
+
+    async def _first_word(self) -> Word:
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            # Libraries print, too.
+            with suppress(msgspec.DecodeError):
+                word = msgspec.json.decode(line, type=Word)
+                if word.ready or word.error is not None:
+                    return word
+        raise ChildError(f"It ended with {await self.ended()} before it was ready.")
+
+    async def _swallow(self) -> None:
+        """Read on, for a full pipe would stop a child that prints."""
+        assert self._process.stdout is not None
+        while await self._process.stdout.read(65536):
+            pass
+
+    async def _close(self) -> None:
+        await (self._talk or self._swallow())
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+            with suppress(BrokenPipeError, ConnectionResetError):
+                await self._process.stdin.wait_closed()
+
+
+def _die_with_parent() -> Callable[[], None]:
+    if threading.current_thread() is not threading.main_thread():
+        raise AssertionError("a child of another thread would end with that thread")
+    libc = ctypes.CDLL(None)
+    parent = os.getpid()
+
+    def bind() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind

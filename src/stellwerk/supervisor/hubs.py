@@ -1,0 +1,111 @@
+"""The hub processes: started, watched, started again when they crash, and ended."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from stellwerk.base.errors import StellwerkError
+from stellwerk.base.log import get_logger
+from stellwerk.supervisor.backoff import Backoff
+from stellwerk.supervisor.children import Child, ChildError
+
+log = get_logger("supervisor")
+
+# A hub connects to the database and reads the catalogue before it serves.
+START_TIMEOUT = 120.0
+
+
+class HubStartError(StellwerkError):
+    """A hub process cannot start, so there is nothing to serve with."""
+
+    code = "hub_start_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class HubOrders:
+    """How a hub process is started: its command, its line of orders, its inherited descriptor."""
+
+    command: Sequence[str]
+    orders: bytes
+    fd: int
+    environment: Mapping[str, str] | None = None
+
+
+class Hubs:
+    """A number of equal hub processes. Entering starts them; leaving lets them finish."""
+
+    def __init__(self, orders: HubOrders, count: int, grace: float) -> None:
+        self._orders = orders
+        self._count = count
+        self._grace = grace
+        self._running: set[Child] = set()
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Return when all hubs serve. Raises `HubStartError` when one cannot."""
+        starts = [asyncio.create_task(self._start()) for _ in range(self._count)]
+        try:
+            children = await asyncio.gather(*starts)
+        except BaseException as error:
+            for start in starts:
+                start.cancel()
+            await asyncio.gather(*starts, return_exceptions=True)
+            await self._stop()
+            if isinstance(error, ChildError | OSError):
+                raise HubStartError(f"A hub process does not start: {error}") from error
+            raise
+        self._keepers = [asyncio.create_task(self._keep(child)) for child in children]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await self._stop()
+
+    async def watch(self) -> None:
+        """Start hubs that crashed again, until cancelled."""
+        await asyncio.gather(*self._keepers)
+
+    def kill(self) -> None:
+        """End all hubs at once, whatever they do."""
+        for child in self._running:
+            child.kill()
+
+    async def _start(self) -> Child:
+        child = await Child.start(
+            self._orders.command,
+            self._orders.orders,
+            timeout=START_TIMEOUT,
+            fds=[self._orders.fd],
+            environment=self._orders.environment,
+        )
+        self._running.add(child)
+        return child
+
+    async def _keep(self, child: Child) -> None:
+        backoff = Backoff()
+        clock = asyncio.get_running_loop().time
+        while True:
+            since = clock()
+            end = await child.ended()
+            self._running.discard(child)
+            await child.stop(0)
+            delay = backoff.fail(clock(), clock() - since)
+            log.warning("hub ended; it is started again", end=end, delay=delay)
+            child = await self._start_again(backoff)
+
+    async def _start_again(self, backoff: Backoff) -> Child:
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(backoff.remaining(clock()))
+            try:
+                return await self._start()
+            except (ChildError, OSError) as error:
+                delay = backoff.fail(clock(), 0)
+                log.warning("hub does not start", reason=str(error), delay=delay)
+
+    async def _stop(self) -> None:
+        await asyncio.gather(*(child.stop(self._grace) for child in self._running))
+        self._running.clear()

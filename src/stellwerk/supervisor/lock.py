@@ -1,0 +1,75 @@
+"""One `serve` for each data directory."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from stellwerk.base.errors import Kind, StellwerkError
+
+FILE = "serve.lock"
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who serves a data directory."""
+
+    pid: int
+    started: datetime
+
+
+class HeldError(StellwerkError):
+    """Another process serves this data directory."""
+
+    kind = Kind.CONFLICT
+    code = "data_dir_held"
+
+    def __init__(self, data_dir: Path, holder: Holder | None) -> None:
+        self.holder = holder
+        who = _describe(holder) if holder else "a process that did not leave its number"
+        super().__init__(
+            f"{data_dir} is served already, by {who}. "
+            "Stop that process, or choose another data directory."
+        )
+
+
+@contextmanager
+def serve_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory, which is made if need be. Raises `HeldError`."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    file = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HeldError(data_dir, _read(file)) from None
+        _write(file, msgspec.json.encode(Holder(os.getpid(), datetime.now(UTC))))
+        yield
+        # The file stays: whoever opened it before a removal would lock a file without a name.
+        os.ftruncate(file, 0)
+    finally:
+        os.close(file)
+
+
+def _write(file: int, content: bytes) -> None:
+    os.ftruncate(file, 0)
+    os.pwrite(file, content, 0)
+
+
+def _read(file: int) -> Holder | None:
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(os.pread(file, 4096, 0), type=Holder)
+    return None
+
+
+def _describe(holder: Holder) -> str:
+    since = holder.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        command = " ".join(psutil.Process(holder.pid).cmdline())
+    except psutil.Error:
+        return f"process {holder.pid} since {since}"
+    return f"process {holder.pid} since {since}: {command}"

@@ -1,0 +1,163 @@
+"""The parent process: it owns PostgreSQL, the engines, the listening socket and the hubs."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from stellwerk.base.log import get_logger
+from stellwerk.base.settings import Settings
+from stellwerk.ports.engines import EngineSpec
+from stellwerk.supervisor.broker import LocalBroker
+from stellwerk.supervisor.control import serve_broker
+from stellwerk.supervisor.engine import Host, Hosting
+from stellwerk.supervisor.footprints import Footprints
+from stellwerk.supervisor.hubs import HubOrders, Hubs
+from stellwerk.supervisor.listener import bind, listen, url
+from stellwerk.supervisor.lock import serve_lock
+from stellwerk.supervisor.machine import cores, default_budget
+from stellwerk.supervisor.run_directory import run_directory
+
+log = get_logger("supervisor")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HUB_COMMAND = (sys.executable, "-m", "stellwerk", "hub")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a whole server is made of.
+
+    `dsn` names the database; `postgres` runs it, or is None when others do. `prepare` is called
+    when the database answers: it migrates. `announce` gets the base URL when all hubs serve.
+    """
+
+    specs: Mapping[str, EngineSpec]
+    dsn: str
+    prepare: Callable[[], Awaitable[None]]
+    announce: Callable[[str], None]
+    postgres: AbstractAsyncContextManager[object] | None = None
+    hub_command: Sequence[str] = HUB_COMMAND
+
+
+async def supervise(settings: Settings, parts: Parts) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP; then let running requests finish. A second hurries.
+
+    Call it in the main thread. Raises `HeldError` when another process serves the data directory,
+    `ListenError` when the port cannot be had, `HubStartError` when no hub starts, and what
+    `postgres` and `prepare` raise. No process and no socket is left in any case.
+    """
+    parent = _Parent(settings, parts)
+    life = asyncio.create_task(parent.live())
+    with _signals(life, parent.hurry) as asked:
+        try:
+            await life
+        except asyncio.CancelledError:
+            if not asked:
+                raise
+
+
+@contextmanager
+def _signals(life: "asyncio.Task[None]", hurry: Callable[[], None]) -> Iterator[list[str]]:
+    """The first signal cancels `life`, further ones call `hurry`."""
+    loop = asyncio.get_running_loop()
+    asked: list[str] = []
+
+    def heard(number: signal.Signals) -> None:
+        asked.append(number.name)
+        log.info("asked to stop", signal=number.name, hurry=len(asked) > 1)
+        if len(asked) == 1:
+            life.cancel()
+        else:
+            hurry()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, heard, number)
+    try:
+        yield asked
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+class _Parent:
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._killable: list[LocalBroker | Hubs] = []
+
+    async def live(self) -> None:
+        """The parent's life. What was started first ends last, whatever happens."""
+        settings, parts = self._settings, self._parts
+        async with AsyncExitStack() as stack:
+            stack.enter_context(serve_lock(settings.data_dir))
+            run_dir = stack.enter_context(run_directory(settings.data_dir))
+            # Bound early, so that a taken port is known before the database starts.
+            listener = stack.enter_context(closing(bind(settings.host, settings.port)))
+            if parts.postgres is not None:
+                await stack.enter_async_context(parts.postgres)
+            await parts.prepare()
+            broker = await stack.enter_async_context(self._broker(run_dir))
+            control = run_dir / "broker.sock"
+            await stack.enter_async_context(serve_broker(broker, control))
+            listen(listener)
+            hubs = self._hubs(listener.fileno(), control, run_dir)
+            self._killable = [broker, hubs]
+            await stack.enter_async_context(hubs)
+            log.info("serving", url=url(listener), hubs=settings.workers)
+            parts.announce(url(listener))
+            try:
+                await hubs.watch()
+            finally:
+                # Nobody may connect any more while the hubs finish.
+                listener.close()
+
+    def hurry(self) -> None:
+        for part in self._killable:
+            part.kill()
+
+    def _broker(self, run_dir: Path) -> LocalBroker:
+        engines = self._settings.engines
+        hosting = Hosting(
+            run_dir=run_dir,
+            threads=engines.threads or cores(),
+            load_timeout=engines.load_timeout,
+            log_level=self._settings.log.level,
+        )
+        return LocalBroker(
+            self._parts.specs,
+            Host(hosting),
+            Footprints(self._settings.data_dir / "footprints.json"),
+            budget=engines.memory or default_budget(),
+            swap_after=engines.swap_after,
+            load_timeout=engines.load_timeout,
+        )
+
+    def _hubs(self, fd: int, control: Path, run_dir: Path) -> Hubs:
+        settings = self._settings
+        orders = {
+            "fd": fd,
+            "broker": str(control),
+            "dsn": self._parts.dsn,
+            "settings": settings.model_dump(mode="json"),
+        }
+        hub_orders = HubOrders(
+            command=self._parts.hub_command,
+            orders=msgspec.json.encode(orders),
+            fd=fd,
+            environment=_with_shared_metrics(run_dir) if settings.workers > 1 else None,
+        )
+        return Hubs(hub_orders, settings.workers, settings.shutdown_grace)
+
+
+def _with_shared_metrics(run_dir: Path) -> dict[str, str]:
+    """Our environment, and a directory in which prometheus-client sums over the hubs."""
+    directory = run_dir / "metrics"
+    directory.mkdir()
+    return {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)}
