@@ -63,7 +63,10 @@ class Database:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """A connection on which every statement is its own transaction, in one round trip."""
+        """A connection on which every statement is a transaction of its own, in one round trip.
+
+        There is no other transaction on it, not even with its `begin`: use `Database.begin`.
+        """
         async with _lent_by(self._single) as connection:
             yield connection
 
