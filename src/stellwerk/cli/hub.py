@@ -1,8 +1,9 @@
 """`stellwerk hub`: one hub process. Only `stellwerk serve` starts it."""
 
-from stellwerk.compose.hub import main
 
 
 def hub() -> None:
     """Serve the socket that the parent process hands over on standard input."""
+    from stellwerk.compose.hub import main
+
     main()

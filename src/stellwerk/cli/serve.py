@@ -7,7 +7,6 @@ import typer
 
 from stellwerk.cli.models import pull_missing
 from stellwerk.cli.options import Config, DataDir, failures, settings
-from stellwerk.compose.serve import serve as run
 
 
 def serve(
@@ -31,6 +30,8 @@ def serve(
     Exits with 3 when another process serves the same data directory.
     """
     read = settings(config, data_dir=data_dir, host=host, port=port, workers=workers)
+    from stellwerk.compose.serve import serve as run
+
     with failures():
         if pull:
             pull_missing(read)
