@@ -34,6 +34,10 @@ class Embedder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="e5")
         self.width: int = self._model.dim
 
+    def close(self) -> None:
+        """End the thread; what waits for it is given up."""
+        self._thread.shutdown(cancel_futures=True)
+
     async def embed(self, texts: list[Text]) -> tuple[Vectors, int]:
         """Vectors of length 1, one row a text, and the number of tokens read.
 

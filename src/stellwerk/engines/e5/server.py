@@ -41,7 +41,11 @@ async def load(orders: Orders) -> web.Application:
         answer = await asyncio.to_thread(_encode, vectors, tokens, orders.model, as_base64)
         return web.Response(body=answer, content_type="application/json")
 
+    async def close(_: web.Application) -> None:
+        embedder.close()
+
     app = application(orders)
+    app.on_cleanup.append(close)
     app.router.add_post("/v1/embeddings", embeddings)
     return app
 

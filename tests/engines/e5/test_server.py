@@ -1,0 +1,137 @@
+import asyncio
+import base64
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from stellwerk.engines.e5.spec import weights
+from tests.engines.e5.conftest import LIMIT, Client, Engine, connect, end, first_word, start
+
+LONG = [f"Der Zug Nummer {number} fährt über die Brücke." for number in range(400)]
+
+
+async def test_one_text(client: Client):
+    answer = await client.post(input="Wo liegt Hamburg?")
+    assert answer["object"] == "list"
+    assert answer["model"] == "e5"
+    [item] = answer["data"]
+    assert item["object"] == "embedding"
+    assert item["index"] == 0
+    assert len(item["embedding"]) == 384
+    assert np.linalg.norm(item["embedding"]) == pytest.approx(1, abs=1e-5)
+    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 4
+
+
+async def test_many_texts_keep_their_order(client: Client):
+    answer = await client.post(input=["a", "query: b", "c"])
+    assert [item["index"] for item in answer["data"]] == [0, 1, 2]
+    for place, given in enumerate(["a", "query: b", "c"]):
+        alone = await client.post(input=given)
+        assert alone["data"][0]["embedding"] == answer["data"][place]["embedding"]
+
+
+async def test_input_type_and_prefix_mean_the_same(client: Client):
+    typed = await client.post(input="Wo?", input_type="query")
+    prefixed = await client.post(input="query: Wo?")
+    passage = await client.post(input="Wo?")
+    assert typed["data"] == prefixed["data"]
+    assert typed["usage"] == prefixed["usage"]
+    assert typed["data"] != passage["data"]
+
+
+async def test_base64_holds_the_same_numbers(client: Client):
+    floats = await client.post(input="Gleis", encoding_format="float")
+    encoded = await client.post(input="Gleis", encoding_format="base64")
+    decoded = np.frombuffer(base64.b64decode(encoded["data"][0]["embedding"]), dtype="<f4")
+    assert decoded.tolist() == floats["data"][0]["embedding"]
+
+
+async def test_dimensions(client: Client):
+    assert len((await client.post(input="a", dimensions=384))["data"][0]["embedding"]) == 384
+    status, error = await client.refusal(input="a", dimensions=128)
+    assert (status, error["param"]) == (400, "dimensions")
+    assert "384" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [(["a", ""], "input[1]"), ([7, 8], "input"), (None, "input"), (["a", {}], "input[1]")],
+)
+async def test_bad_input_names_the_field(client: Client, given: object, param: str):
+    status, error = await client.refusal(input=given)
+    assert (status, error["param"]) == (400, param)
+
+
+async def test_the_secret_is_asked_for(engine: Engine):
+    async with (
+        connect(engine.directory, "wrong") as session,
+        session.post("/v1/embeddings", json={"model": "e5", "input": "a"}) as answer,
+    ):
+        assert answer.status == 401
+
+
+async def test_a_short_request_does_not_wait_for_a_long_one(client: Client):
+    long = asyncio.create_task(client.post(input=LONG))
+    await asyncio.sleep(0.2)
+    await client.post(input="kurz")
+    assert not long.done()
+    long.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await long
+
+
+async def test_a_client_that_hangs_up_stops_the_work(client: Client, engine: Engine):
+    process = psutil.Process(engine.process.pid)
+    long = asyncio.create_task(client.post(input=LONG * 5))
+    await asyncio.sleep(0.3)
+    long.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await long
+    await until_idle(process)
+
+
+async def until_idle(process: psutil.Process) -> None:
+    """Wait until the process uses no processor time; far less than 2,000 texts need."""
+    async with asyncio.timeout(10):
+        spent = -1.0
+        while spent != (spent := process.cpu_times().user):
+            await asyncio.sleep(0.5)
+
+
+async def test_asked_to_stop_it_finishes_its_requests(tmp_path: Path):
+    process = start(tmp_path)
+    assert first_word(process) == {"ready": True}
+    async with asyncio.timeout(LIMIT), connect(tmp_path) as session:
+        running = asyncio.create_task(Client(session).post(input=LONG[:48]))
+        await asyncio.sleep(0.05)
+        assert not running.done()
+        process.terminate()
+        assert len((await running)["data"]) == 48
+    assert await asyncio.to_thread(end, process) == 0
+
+
+def test_it_ends_with_its_parent(tmp_path: Path):
+    process = start(tmp_path)
+    assert first_word(process) == {"ready": True}
+    assert end(process) == 0
+
+
+def test_bad_weights_are_told_to_the_parent(tmp_path: Path):
+    bad = tmp_path / "bad.bin"
+    bad.write_bytes(b"nothing")
+    process = start(tmp_path, files=[str(bad)])
+    assert "does not hold weights" in first_word(process)["error"]
+    assert end(process) == 1
+
+
+def test_a_given_file_is_used(tmp_path: Path):
+    given = tmp_path / "e5-small-q4.bin"
+    given.symlink_to(weights(()))
+    process = start(tmp_path, files=[str(given)])
+    assert first_word(process) == {"ready": True}
+    maps = {Path(each.path).name for each in psutil.Process(process.pid).memory_maps()}
+    assert end(process) == 0
+    assert "e5-small-q4.bin" in maps
