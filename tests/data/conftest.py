@@ -27,9 +27,10 @@ async def each_version(
 
 
 @pytest_asyncio.fixture
-async def empty_dsn(each_version: EmbeddedPostgres) -> str:
+async def empty_dsn(each_version: EmbeddedPostgres) -> AsyncIterator[str]:
     """An empty database, on 16 and on 18."""
     name = f"empty_{next(numbers)}"
     async with Database(each_version.dsn, pool_size=1) as server, server.connect() as connection:
         await connection.execute(text(f"create database {name}"))
-    return each_version.dsn.replace("/postgres?", f"/{name}?")
+        yield each_version.dsn.replace("/postgres?", f"/{name}?")
+        await connection.execute(text(f"drop database {name} with (force)"))
