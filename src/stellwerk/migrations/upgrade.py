@@ -5,13 +5,17 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from stellwerk import __version__
 from stellwerk.data.database import Database
-from stellwerk.data.errors import UnsuitableDatabaseError
+from stellwerk.data.errors import UnsuitableDatabaseError, driver_error, first_line, sqlstate
 
 # Any number that no other program is likely to lock in the same database.
 LOCK = text("select pg_advisory_xact_lock(7824617202)")
+
+# SQLSTATE insufficient_privilege.
+NOT_ALLOWED = "42501"
 
 
 class NewerDatabaseError(UnsuitableDatabaseError):
@@ -30,9 +34,18 @@ async def upgrade(database: Database | str) -> None:
             await upgrade(opened)
             return
     await database.check()
-    async with database.begin() as connection:
-        await connection.execute(LOCK)
-        await connection.run_sync(_upgrade)
+    try:
+        async with database.begin() as connection:
+            await connection.execute(LOCK)
+            await connection.run_sync(_upgrade)
+    except DBAPIError as error:
+        if sqlstate(error) != NOT_ALLOWED:
+            raise
+        raise UnsuitableDatabaseError(
+            f"database.url names a role without enough rights: {first_line(driver_error(error))}. "
+            "Make that role the owner of the database, and as a superuser run "
+            "`create extension vector` in it."
+        ) from error
 
 
 def _upgrade(connection: Connection) -> None:
