@@ -50,7 +50,14 @@ class Files:
     def release(self) -> None:
         self.released.set()
 
-    def add_wheel(self, name: str, members: Mapping[str, bytes], *, sha256: str = "") -> str:
+    def add_wheel(
+        self,
+        name: str,
+        members: Mapping[str, bytes],
+        *,
+        sha256: str = "",
+        with_metadata: bool = True,
+    ) -> str:
         """Put version 1.0 of a package into the index; gives the wheel's path."""
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
         path = f"/files/{name.replace('-', '_')}-1.0-py3-none-any.whl"
@@ -58,7 +65,8 @@ class Files:
         self.content[path + ".metadata"] = metadata
         sha256 = sha256 or hashlib.sha256(self.content[path]).hexdigest()
         stated = f"sha256={hashlib.sha256(metadata).hexdigest()}"
-        link = f'<a href="{path}#sha256={sha256}" data-core-metadata="{stated}">{path[7:]}</a>'
+        beside = f' data-core-metadata="{stated}"' if with_metadata else ""
+        link = f'<a href="{path}#sha256={sha256}"{beside}>{path[7:]}</a>'
         page = f"/simple/{name.replace('.', '-').lower()}/"
         self.content[page] = f"<!DOCTYPE html><body>{link}</body>".encode()
         self.headers[page] = {"Content-Type": "text/html"}
@@ -112,16 +120,19 @@ class Handler(BaseHTTPRequestHandler):
     def give(self, asked: Asked) -> None:
         data = self.files.content[self.path]
         headers = dict(self.files.headers.get(self.path, {}))
-        start = 0
-        if asked.range and self.path not in self.files.without_range:
-            start = int(asked.range.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(data):
-                range_ = {"Content-Range": f"bytes */{len(data)}", "Content-Length": "0"}
-                return self.reply(416, range_)
-            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        self.reply(206 if start else 200, {**headers, "Content-Length": str(len(data) - start)})
+        start, end, status = 0, len(data), 200
+        if self.path not in self.files.without_range:
+            headers["Accept-Ranges"] = "bytes"
+            if asked.range:
+                first, _, last = asked.range.removeprefix("bytes=").partition("-")
+                start, end, status = int(first), min(int(last or end) + 1, end), 206
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
+        if start >= len(data):
+            range_ = {"Content-Range": f"bytes */{len(data)}", "Content-Length": "0"}
+            return self.reply(416, range_)
+        self.reply(status, {**headers, "Content-Length": str(end - start)})
         if self.command == "GET":
-            self.send(data[start:], asked)
+            self.send(data[start:end], asked)
         return None
 
     def reply(self, status: int, headers: Mapping[str, str]) -> None:

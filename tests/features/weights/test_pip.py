@@ -4,7 +4,7 @@ import pytest
 
 from stellwerk.features.weights import pip
 from stellwerk.features.weights.errors import SourceError
-from tests.features.weights.pulls import sha256
+from tests.features.weights.pulls import noise, sha256
 from tests.features.weights.server import Files
 
 
@@ -15,6 +15,13 @@ def test_wheels_in_the_order_of_the_pins(index: Files) -> None:
     assert found[0].sha256 == sha256(index.content[first])
     assert found[0].name == "acme_a-1.0-py3-none-any.whl"
     assert index.gets(first) == []
+
+
+def test_index_without_metadata_is_not_asked_for_whole_wheels(index: Files) -> None:
+    data = noise(2_000_000)
+    path = index.add_wheel("acme-a", {"a": data}, with_metadata=False)
+    assert pip.find(("acme-a==1.0",))[0].sha256 == sha256(index.content[path])
+    assert 0 < sum(asked.sent for asked in index.gets(path)) < 100_000
 
 
 def test_package_that_is_not_there(index: Files) -> None:

@@ -12,8 +12,6 @@ class WeightsError(StellwerkError):
 class SourceError(WeightsError):
     """One source cannot give a file; the next one is tried."""
 
-    code = "weights_source_failed"
-
 
 class UnreachableError(SourceError):
     """The server does not answer, or not us: not a byte arrived."""
@@ -22,35 +20,24 @@ class UnreachableError(SourceError):
 class NoSourceError(WeightsError):
     """No source gave the file. The message has a line for each of them."""
 
-    code = "weights_unavailable"
-
 
 class WrongHashError(WeightsError):
     """A file is there whose SHA-256 or size is not the catalogue's."""
 
-    code = "weights_wrong_hash"
-
 
 class NotFetchedError(UnavailableError):
     """The file is not on this machine."""
-
-    code = "weights_missing"
 
 
 class BusyError(WeightsError):
     """The file is being fetched."""
 
     kind = Kind.CONFLICT
-    code = "weights_busy"
 
 
 class DiskFullError(WeightsError):
     """The file does not fit on the disk of the weights directory."""
 
-    code = "disk_full"
-
 
 class DirectoryError(WeightsError):
     """The weights directory cannot be used."""
-
-    code = "weights_directory"

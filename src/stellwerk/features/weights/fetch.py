@@ -25,6 +25,8 @@ from stellwerk.features.weights.transfer import Patience
 
 def fetch(place: Place, progress: Progress, patience: Patience) -> None:
     """Have the file in its place, checked. Raises `WeightsError`."""
+    if place.state() is State.PRESENT:
+        return  # without a lock: the directory may be read-only
     with _disk_errors(place.directory):
         place.directory.mkdir(parents=True, exist_ok=True)
         with held(place.lock, lambda: progress.waiting(place.file.name)):

