@@ -105,6 +105,7 @@ def test_every_source_is_named_when_none_gives_the_file(
     with pulling(model(weight_file(DATA, *sources)), store.directory) as child:
         status, written = child.result()
     assert status == 1
+    assert store.state(ENTRY) == "missing"
     told = written[written.index("No source gave model.gguf:") :]
     assert "Hugging Face hub (acme/Model-GGUF/sub/model.gguf): the hub cannot be reached" in told
     assert "package acme==1.0: pip install failed: " in told

@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ def test_index_without_metadata_is_not_asked_for_whole_wheels(index: Files) -> N
 def test_package_that_is_not_there(index: Files) -> None:
     with pytest.raises(SourceError, match="No matching distribution found for nowhere"):
         pip.find(("nowhere==1.0",))
+
+
+def test_index_that_cannot_be_reached(index: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{gone.getsockname()[1]}/simple/")
+    with pytest.raises(SourceError, match="an index cannot be reached"):
+        pip.find(("acme-a==1.0",))
 
 
 def test_nothing_is_built(index: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,10 +84,11 @@ def _pip(command: str, *arguments: str) -> str:
 
 
 def _reason(stderr: str) -> str:
-    """The end of what pip said: its first lines are warnings."""
-    errors = [line for line in stderr.splitlines() if line.startswith("ERROR: ")]
-    lines = [line.removeprefix("ERROR: ") for line in errors] or stderr.splitlines()[-1:]
-    return " ".join(lines) or "it says nothing"
+    """The end of what pip said. Offline, it only warns of that, and then finds no package."""
+    lines = stderr.strip().splitlines() or ["it says nothing"]
+    cut_off = any("connection broken by" in line for line in lines)
+    because = ", and an index cannot be reached (`pip config list` names it)" if cut_off else ""
+    return lines[-1].removeprefix("ERROR: ") + because
 
 
 def _plain(name: str) -> str:

@@ -52,7 +52,7 @@ class Place:
         """Looks at names, sizes and times only; costs no more than a few system calls."""
         if self.final.is_file():
             return State.PRESENT if self._stamp_counts() else State.UNCHECKED
-        return State.PARTIAL if self.part.is_dir() else State.MISSING
+        return State.PARTIAL if any(self.part.glob("*")) else State.MISSING
 
     def _stamp_counts(self) -> bool:
         """The stamp has the time of the file that was hashed; its replacement has another."""
