@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from stellwerk.base.model_entry import ModelType
+if TYPE_CHECKING:
+    # Engine processes do without pydantic, which is behind this.
+    from stellwerk.base.model_entry import ModelType
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,6 @@ class EngineSpec:
 
     name: str
     module: str
-    serves: ModelType
+    serves: "ModelType"
     operations: frozenset[str]
     describe: Callable[[Launch], Description]

@@ -33,8 +33,10 @@ class Child:
     its end is the child's sign to go. The kernel kills it when we die without a word.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, transport: asyncio.SubprocessTransport, pipes: "_Pipes") -> None:
+        self._transport = transport
+        self._exited = pipes.exited
+        self._process = asyncio.subprocess.Process(transport, pipes, asyncio.get_running_loop())
         self._talk: asyncio.Task[None] | None = None
 
     @classmethod
@@ -51,16 +53,18 @@ class Child:
 
         Raises `ChildError` when it does not within `timeout` seconds; then no process is left.
         """
-        process = await asyncio.create_subprocess_exec(
+        transport, pipes = await asyncio.get_running_loop().subprocess_exec(
+            _Pipes,
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            stderr=None,
             env=environment,
             pass_fds=tuple(fds),
             start_new_session=True,
             preexec_fn=_die_with_parent(),
         )
-        child = cls(process)
+        child = cls(transport, pipes)
         try:
             async with asyncio.timeout(timeout):
                 await child._greet(orders)
@@ -78,7 +82,9 @@ class Child:
 
     async def ended(self) -> str:
         """Wait until the process has ended; say how."""
-        status = await self._process.wait()
+        await self._exited.wait()
+        status = self._transport.get_returncode()
+        assert status is not None
         if status >= 0:
             return f"exit status {status}"
         return f"signal {signal.Signals(-status).name}"
@@ -89,13 +95,13 @@ class Child:
             if grace > 0:
                 self._send(signal.SIGTERM)
                 async with asyncio.timeout(grace):
-                    await self._process.wait()
+                    await self._exited.wait()
         except TimeoutError:
             pass
         finally:
             self.kill()
-            await self._process.wait()
-            await self._close()
+            await self._exited.wait()
+            self._close()
 
     def kill(self) -> None:
         """End the process and all that it started, at once."""
@@ -132,12 +138,25 @@ class Child:
         while await self._process.stdout.read(65536):
             pass
 
-    async def _close(self) -> None:
-        await (self._talk or self._swallow())
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-            with suppress(BrokenPipeError, ConnectionResetError):
-                await self._process.stdin.wait_closed()
+    def _close(self) -> None:
+        if self._talk is not None:
+            self._talk.cancel()
+        self._transport.close()
+
+
+class _Pipes(asyncio.subprocess.SubprocessStreamProtocol):
+    """The pipes of a child, and its end.
+
+    `Process.wait` would wait for the end of the pipes, too, which others may have inherited.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(limit=2**16, loop=asyncio.get_running_loop())
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
 
 
 def _die_with_parent() -> Callable[[], None]:

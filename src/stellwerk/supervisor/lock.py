@@ -27,6 +27,7 @@ class HeldError(StellwerkError):
 
     kind = Kind.CONFLICT
     code = "data_dir_held"
+    exit_status = 3
 
     def __init__(self, data_dir: Path, holder: Holder | None) -> None:
         self.holder = holder

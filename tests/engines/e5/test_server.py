@@ -13,7 +13,7 @@ from tests.engines.e5.conftest import LIMIT, Client, Engine, connect, end, first
 LONG = [f"Der Zug Nummer {number} fährt über die Brücke." for number in range(400)]
 
 
-async def test_one_text(client: Client):
+async def test_one_text(client: Client) -> None:
     answer = await client.post(input="Wo liegt Hamburg?")
     assert answer["object"] == "list"
     assert answer["model"] == "e5"
@@ -25,7 +25,7 @@ async def test_one_text(client: Client):
     assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 4
 
 
-async def test_many_texts_keep_their_order(client: Client):
+async def test_many_texts_keep_their_order(client: Client) -> None:
     answer = await client.post(input=["a", "query: b", "c"])
     assert [item["index"] for item in answer["data"]] == [0, 1, 2]
     for place, given in enumerate(["a", "query: b", "c"]):
@@ -33,7 +33,7 @@ async def test_many_texts_keep_their_order(client: Client):
         assert alone["data"][0]["embedding"] == answer["data"][place]["embedding"]
 
 
-async def test_input_type_and_prefix_mean_the_same(client: Client):
+async def test_input_type_and_prefix_mean_the_same(client: Client) -> None:
     typed = await client.post(input="Wo?", input_type="query")
     prefixed = await client.post(input="query: Wo?")
     passage = await client.post(input="Wo?")
@@ -42,14 +42,14 @@ async def test_input_type_and_prefix_mean_the_same(client: Client):
     assert typed["data"] != passage["data"]
 
 
-async def test_base64_holds_the_same_numbers(client: Client):
+async def test_base64_holds_the_same_numbers(client: Client) -> None:
     floats = await client.post(input="Gleis", encoding_format="float")
     encoded = await client.post(input="Gleis", encoding_format="base64")
     decoded = np.frombuffer(base64.b64decode(encoded["data"][0]["embedding"]), dtype="<f4")
     assert decoded.tolist() == floats["data"][0]["embedding"]
 
 
-async def test_dimensions(client: Client):
+async def test_dimensions(client: Client) -> None:
     assert len((await client.post(input="a", dimensions=384))["data"][0]["embedding"]) == 384
     status, error = await client.refusal(input="a", dimensions=128)
     assert (status, error["param"]) == (400, "dimensions")
@@ -60,12 +60,12 @@ async def test_dimensions(client: Client):
     ("given", "param"),
     [(["a", ""], "input[1]"), ([7, 8], "input"), (None, "input"), (["a", {}], "input[1]")],
 )
-async def test_bad_input_names_the_field(client: Client, given: object, param: str):
+async def test_bad_input_names_the_field(client: Client, given: object, param: str) -> None:
     status, error = await client.refusal(input=given)
     assert (status, error["param"]) == (400, param)
 
 
-async def test_the_secret_is_asked_for(engine: Engine):
+async def test_the_secret_is_asked_for(engine: Engine) -> None:
     async with (
         connect(engine.directory, "wrong") as session,
         session.post("/v1/embeddings", json={"model": "e5", "input": "a"}) as answer,
@@ -73,7 +73,7 @@ async def test_the_secret_is_asked_for(engine: Engine):
         assert answer.status == 401
 
 
-async def test_a_short_request_does_not_wait_for_a_long_one(client: Client):
+async def test_a_short_request_does_not_wait_for_a_long_one(client: Client) -> None:
     long = asyncio.create_task(client.post(input=LONG))
     await asyncio.sleep(0.2)
     await client.post(input="kurz")
@@ -83,7 +83,7 @@ async def test_a_short_request_does_not_wait_for_a_long_one(client: Client):
         await long
 
 
-async def test_a_client_that_hangs_up_stops_the_work(client: Client, engine: Engine):
+async def test_a_client_that_hangs_up_stops_the_work(client: Client, engine: Engine) -> None:
     process = psutil.Process(engine.process.pid)
     long = asyncio.create_task(client.post(input=LONG * 5))
     await asyncio.sleep(0.3)
@@ -101,7 +101,7 @@ async def until_idle(process: psutil.Process) -> None:
             await asyncio.sleep(0.5)
 
 
-async def test_asked_to_stop_it_finishes_its_requests(tmp_path: Path):
+async def test_asked_to_stop_it_finishes_its_requests(tmp_path: Path) -> None:
     process = start(tmp_path)
     assert first_word(process) == {"ready": True}
     async with asyncio.timeout(LIMIT), connect(tmp_path) as session:
@@ -113,13 +113,13 @@ async def test_asked_to_stop_it_finishes_its_requests(tmp_path: Path):
     assert await asyncio.to_thread(end, process) == 0
 
 
-def test_it_ends_with_its_parent(tmp_path: Path):
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     process = start(tmp_path)
     assert first_word(process) == {"ready": True}
     assert end(process) == 0
 
 
-def test_bad_weights_are_told_to_the_parent(tmp_path: Path):
+def test_bad_weights_are_told_to_the_parent(tmp_path: Path) -> None:
     bad = tmp_path / "bad.bin"
     bad.write_bytes(b"nothing")
     process = start(tmp_path, files=[str(bad)])
@@ -127,7 +127,7 @@ def test_bad_weights_are_told_to_the_parent(tmp_path: Path):
     assert end(process) == 1
 
 
-def test_a_given_file_is_used(tmp_path: Path):
+def test_a_given_file_is_used(tmp_path: Path) -> None:
     given = tmp_path / "e5-small-q4.bin"
     given.symlink_to(weights(()))
     process = start(tmp_path, files=[str(given)])

@@ -15,13 +15,13 @@ def refusal(given: Input) -> InvalidRequestError:
     return caught.value
 
 
-def test_a_text_is_a_passage_unless_it_is_said_to_be_a_query():
+def test_a_text_is_a_passage_unless_it_is_said_to_be_a_query() -> None:
     assert texts_of(request("Zug")) == [Text("input", "Zug", is_query=False)]
     assert texts_of(request("Zug", "passage")) == [Text("input", "Zug", is_query=False)]
     assert texts_of(request("Zug", "query")) == [Text("input", "Zug", is_query=True)]
 
 
-def test_a_prefix_in_the_text_counts_and_is_not_doubled():
+def test_a_prefix_in_the_text_counts_and_is_not_doubled() -> None:
     given = request(["query: Zug", "passage: Gleis", "Signal"], "query")
     assert texts_of(given) == [
         Text("input[0]", "Zug", is_query=True),
@@ -30,11 +30,11 @@ def test_a_prefix_in_the_text_counts_and_is_not_doubled():
     ]
 
 
-def test_only_the_first_prefix_is_one():
+def test_only_the_first_prefix_is_one() -> None:
     assert texts_of(request("query: passage: x"))[0].content == "passage: x"
 
 
-def test_a_nul_does_not_end_a_text():
+def test_a_nul_does_not_end_a_text() -> None:
     assert texts_of(request("a\0b"))[0].content == "ab"
 
 
@@ -48,7 +48,7 @@ def test_a_nul_does_not_end_a_text():
         ("query: ", "input"),
     ],
 )
-def test_nothing_to_embed_names_the_place(given: Input, param: str):
+def test_nothing_to_embed_names_the_place(given: Input, param: str) -> None:
     error = refusal(given)
     assert error.param == param
     assert f"`{param}`" in error.message
@@ -56,20 +56,20 @@ def test_nothing_to_embed_names_the_place(given: Input, param: str):
 
 
 @pytest.mark.parametrize("given", [[1, 2, 3], [[1, 2], [3]], ["a", 1], ["a", [1]]])
-def test_tokens_are_refused_with_the_setting_of_the_client(given: Input):
+def test_tokens_are_refused_with_the_setting_of_the_client(given: Input) -> None:
     error = refusal(given)
     assert error.param == "input"
     assert "check_embedding_ctx_length=False" in error.message
 
 
-def test_the_number_of_texts_is_limited():
+def test_the_number_of_texts_is_limited() -> None:
     assert len(texts_of(request(["a"] * MAX_TEXTS))) == MAX_TEXTS
     error = refusal(["a"] * (MAX_TEXTS + 1))
     assert "2049" in error.message
     assert "2048" in error.message
 
 
-def test_a_text_of_many_characters_is_refused_before_it_is_tokenized():
+def test_a_text_of_many_characters_is_refused_before_it_is_tokenized() -> None:
     error = refusal(["a", "b" * (MAX_CHARACTERS + 1)])
     assert error.param == "input[1]"
     assert error.code == "context_length_exceeded"
