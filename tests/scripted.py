@@ -34,27 +34,28 @@ async def scripted(script: Script) -> AsyncIterator[Scripted]:
     state = Scripted("")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answer: asyncio.Task[None] | None = None
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
-                int(line.split(b":")[1])
-                for line in head.lower().split(b"\r\n")
-                if line.startswith(b"content-length")
-            )
-            state.bodies.append(await reader.readexactly(length))
-            answer = asyncio.create_task(_run(script, writer))
-            if not await reader.read():
-                state.hung_up.set()
-            answer.cancel()
+            while True:
+                state.bodies.append(await _request(reader))
+                answer = asyncio.create_task(_run(script, writer))
         except (ConnectionError, asyncio.IncompleteReadError):
             state.hung_up.set()
         finally:
+            if answer:
+                answer.cancel()
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         yield state
+
+
+async def _request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    lengths = (line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+    return await reader.readexactly(int(next(lengths).split(b":")[1]))
 
 
 async def _run(script: Script, writer: asyncio.StreamWriter) -> None:

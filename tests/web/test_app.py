@@ -39,7 +39,9 @@ async def test_not_ready_without_the_database(web: Web) -> None:
 async def test_metrics(web: Web) -> None:
     await web.client.post("/v2/chat/completions", json={"model": "chat", "messages": []})
     text = (await web.client.get("/metrics")).text
-    assert 'stellwerk_requests_total{model="chat",operation="chat.completions",status="200"}' in text
+    assert (
+        'stellwerk_requests_total{model="chat",operation="chat.completions",status="200"}' in text
+    )
 
 
 async def test_wrong_method_and_unknown_path(web: Web) -> None:

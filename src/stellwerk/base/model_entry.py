@@ -122,34 +122,53 @@ class UpstreamEntry(Entry):
     )
 
 
-class MetaData(Entry):
+class MetaDataEntry(Entry):
     """What `meta_data` says beyond what the weights say themselves."""
 
-    source_type: str = "OPEN SOURCE"
-    max_sequence_length: int | None = Field(default=None, ge=0)
-    max_output_length: int | None = Field(default=None, ge=0)
-    hidden_size: int | None = Field(default=None, ge=0)
-    deployment_region: str = ""
-    deployment_country: str = ""
-    license: str = ""
-    display_name: str | None = None
-    model_lifecycle_stage: str = "Stable"
-    end_of_life_date: str | None = None
-    input_modalities: tuple[str, ...] = ("text",)
-    output_modalities: tuple[str, ...] = ("text",)
+    source_type: str = Field(
+        default="OPEN SOURCE", description="`OPEN SOURCE` or `PROPRIETARY`."
+    )
+    max_sequence_length: int | None = Field(
+        default=None, ge=0, description="Tokens of input and output. Default: from the weights."
+    )
+    max_output_length: int | None = Field(
+        default=None, ge=0, description="Most tokens of output; 0: not limited."
+    )
+    hidden_size: int | None = Field(
+        default=None, ge=0, description="Embedding dimensions. Default: from the weights."
+    )
+    deployment_region: str = Field(default="", description="Where it runs.")
+    deployment_country: str = Field(default="", description="Country of that place.")
+    license: str = Field(default="", description="Licence, or where it stands.")
+    display_name: str | None = Field(default=None, description="Name for people.")
+    model_lifecycle_stage: str = Field(default="Stable", description="`Stable`, `Preview`, ...")
+    end_of_life_date: str | None = Field(default=None, description="Day on which it will go.")
+    input_modalities: tuple[str, ...] = Field(
+        default=("text",), description="`text`, `image`, `audio`."
+    )
+    output_modalities: tuple[str, ...] = Field(
+        default=("text",), description="`text`, `image`, `embedding`."
+    )
 
 
 class ModelEntry(Entry):
     """A model: what it is called, what runs it, and what is said of it."""
 
-    id: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][\w.:/+-]*$")
-    type: ModelType = "LLM"
-    aliases: tuple[str, ...] = ()
+    id: str = Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9][\w.:/+-]*$",
+        description="Name that clients use as `model`.",
+    )
+    type: ModelType = Field(default="LLM", description="What it does.")
+    aliases: tuple[str, ...] = Field(default=(), description="Other names of it.")
     engine: str | None = Field(default=None, description="Local engine: `llama` or `e5`.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of that engine.")
-    files: tuple[WeightFile, ...] = ()
-    upstream: UpstreamEntry | None = None
-    meta_data: MetaData = MetaData()
+    files: tuple[WeightFile, ...] = Field(default=(), description="Its weights.")
+    upstream: UpstreamEntry | None = Field(
+        default=None, description="The server that runs it, instead of a local engine."
+    )
+    meta_data: MetaDataEntry = MetaDataEntry()
 
     @field_validator("aliases")
     @classmethod

@@ -8,6 +8,9 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+# What nginx logs for a client that hung up before the end of its answer.
+CLIENT_GONE = 499
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -18,12 +21,12 @@ class Meter:
         self._metrics = metrics
         self._labels = (operation, model)
         self._began = time.perf_counter()
-        self._status = "499"
+        self.status = CLIENT_GONE
         self._waiting = True
         metrics.in_flight.labels(*self._labels).inc()
 
     def answered(self, status: int) -> None:
-        self._status = str(status)
+        self.status = status
 
     def first_byte(self) -> None:
         if self._waiting:
@@ -31,14 +34,17 @@ class Meter:
             elapsed = time.perf_counter() - self._began
             self._metrics.first_byte.labels(*self._labels).observe(elapsed)
 
-    def end(self, now: float) -> None:
+    def end(self) -> float:
+        """Count the call; gives the seconds that it took."""
+        elapsed = time.perf_counter() - self._began
         self._metrics.in_flight.labels(*self._labels).dec()
-        self._metrics.requests.labels(*self._labels, self._status).inc()
-        self._metrics.duration.labels(*self._labels).observe(now - self._began)
+        self._metrics.requests.labels(*self._labels, str(self.status)).inc()
+        self._metrics.duration.labels(*self._labels).observe(elapsed)
+        return elapsed
 
 
 class Metrics:
-    """The metrics of one hub process. Status 499 is a client that hung up before the answer."""
+    """The metrics of one hub process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("operation", "model")

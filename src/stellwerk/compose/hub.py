@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import uvicorn
+import uvloop
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -47,7 +48,7 @@ def main() -> None:
     configure(settings.log.level, settings.log.form)
     config = uvicorn.Config(
         _late_app,
-        loop="uvloop",
+        loop="none",
         http="httptools",
         access_log=False,
         log_config=None,
@@ -56,7 +57,7 @@ def main() -> None:
         timeout_graceful_shutdown=round(settings.shutdown_grace),
         timeout_keep_alive=75,
     )
-    asyncio.run(_serve(orders, settings, config), loop_factory=config.get_loop_factory())
+    uvloop.run(_serve(orders, settings, config))
 
 
 class Server(uvicorn.Server):

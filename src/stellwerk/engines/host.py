@@ -25,7 +25,7 @@ log = get_logger("engines")
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What the parent asks of a child. `options` are the engine's own, as the catalogue has them."""
+    """What the parent asks of a child. `options` are the engine's own, out of the catalogue."""
 
     model: str
     socket: str

@@ -1,11 +1,12 @@
 """The one way to a model: every door hands its calls to `Runner.run`."""
 
-import time
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from stellwerk.base.errors import StellwerkError
-from stellwerk.base.telemetry import Metrics
+from stellwerk.base.log import get_logger
+from stellwerk.base.telemetry import CLIENT_GONE, Meter, Metrics
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
@@ -14,6 +15,8 @@ from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers, Sink
 from stellwerk.upstreams.target import Answer, Target, UpstreamError
 from stellwerk.wire.errors import error_json
+
+log = get_logger("operations")
 
 EVENT_STREAM = "text/event-stream"
 
@@ -41,12 +44,24 @@ class Runner:
         try:
             async with self.targets(model).post(operation.path, body) as answer:
                 meter.answered(answer.status)
-                await _deliver(answer, sink, meter.first_byte)
+                await _deliver(answer, sink, meter)
         except StellwerkError as error:
             meter.answered(error.kind.status)
             raise
+        except asyncio.CancelledError:
+            meter.answered(CLIENT_GONE)
+            raise
         finally:
-            meter.end(time.perf_counter())
+            elapsed = meter.end()
+            log.info(
+                "call",
+                operation=operation.name,
+                model=model.id,
+                key=call.principal.key_id,
+                status=meter.status,
+                seconds=round(elapsed, 4),
+                request_id=call.request_id,
+            )
 
     def _model(self, operation: Operation, call: Call, name: str) -> Model:
         model = self.catalog.models.get(name)
@@ -75,27 +90,27 @@ class Runner:
         return with_model(call.body, model.entry.upstream.model or model.id)
 
 
-async def _deliver(answer: Answer, sink: Sink, first_byte: Callable[[], None]) -> None:
+async def _deliver(answer: Answer, sink: Sink, meter: Meter) -> None:
     if answer.content_type.startswith(EVENT_STREAM):
-        await _stream(answer, sink, first_byte)
+        await _stream(answer, sink, meter)
     else:
         # The body is read before the head is written: an answer that is cut becomes an error.
         body = b"".join([chunk async for chunk in answer.chunks()])
-        first_byte()
+        meter.first_byte()
         await sink.head(answer.status, _headers(answer, len(body)))
         await sink.data(body)
         await sink.end()
 
 
-async def _stream(answer: Answer, sink: Sink, first_byte: Callable[[], None]) -> None:
+async def _stream(answer: Answer, sink: Sink, meter: Meter) -> None:
     await sink.head(answer.status, _headers(answer, None))
-    async for chunk in _until_cut(answer):
-        first_byte()
+    async for chunk in _until_cut(answer, meter):
+        meter.first_byte()
         await sink.data(chunk)
     await sink.end()
 
 
-async def _until_cut(answer: Answer) -> AsyncIterator[bytes]:
+async def _until_cut(answer: Answer, meter: Meter) -> AsyncIterator[bytes]:
     """Whole events; a stream that is cut ends with an `error` event, never silently."""
     rest = b""
     try:
@@ -106,6 +121,7 @@ async def _until_cut(answer: Answer) -> AsyncIterator[bytes]:
         if rest:
             yield rest
     except UpstreamError as error:
+        meter.answered(error.kind.status)
         yield b"event: error\ndata: " + error_json(error) + b"\n\n"
 
 

@@ -52,7 +52,10 @@ def install_openapi(app: FastAPI) -> None:
 def with_verbs(document: dict[str, Any]) -> dict[str, Any]:
     """Add the paths and schemas of all operations, and the types of the model list."""
     schemas, components = _schemas()
-    document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+    own = document.setdefault("components", {}).setdefault("schemas", {})
+    if taken := own.keys() & components.keys():
+        raise ValueError(f"two schemas have the same name: {taken}")
+    own.update(components)
     for operation in OPERATIONS:
         document["paths"]["/v2" + operation.path] = {"post": _verb(operation, schemas)}
     for path, shape in RESOURCES.items():

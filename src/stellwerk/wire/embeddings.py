@@ -34,18 +34,14 @@ class EmbeddingRequest(msgspec.Struct, kw_only=True):
             examples=["float"],
         ),
     ] = None
-    dimensions: (
-        Annotated[
-            int,
-            Meta(
-                ge=1,
-                description="Length of the vectors. Only models that were trained for it can "
-                "shorten them; for all others this must be their own length, or absent.",
-                examples=[384],
-            ),
-        ]
-        | None
-    ) = None
+    dimensions: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Length of the vectors. Only models that were trained for it can "
+            "shorten them; for all others this must be their own length, or absent.",
+            examples=[384],
+        ),
+    ] = None
     input_type: Annotated[
         Literal["query", "passage"] | None,
         Meta(

@@ -1,20 +1,27 @@
 """The error object: OpenAI's `error`, and `detail` beside it for clients of the hub."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from stellwerk.base.errors import StellwerkError
 
 
 class ErrorDetail(msgspec.Struct):
-    message: str
-    type: str
-    param: str | None = None
-    code: str | None = None
+    """What went wrong."""
+
+    message: Annotated[str, Meta(description="What was wrong, and what would be right.")]
+    type: Annotated[str, Meta(description="The family of the error.")]
+    param: Annotated[str | None, Meta(description="The field at fault.")] = None
+    code: Annotated[str | None, Meta(description="A stable word for programs.")] = None
 
 
 class ErrorBody(msgspec.Struct):
+    """The body of every answer that is an error."""
+
     error: ErrorDetail
-    detail: str
+    detail: Annotated[str, Meta(description="The message again.")]
 
     @classmethod
     def of(cls, error: StellwerkError) -> "ErrorBody":

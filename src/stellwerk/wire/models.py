@@ -42,7 +42,7 @@ class ModelList(Struct, kw_only=True):
     """All models that the API key may use."""
 
     object: Literal["list"] = "list"
-    data: list[ModelObject]
-    first_id: str | None = None
-    last_id: str | None = None
-    has_more: bool = False
+    data: Annotated[list[ModelObject], Meta(description="The models.")]
+    first_id: Annotated[str | None, Meta(description="Id of the first of them.")] = None
+    last_id: Annotated[str | None, Meta(description="Id of the last of them.")] = None
+    has_more: Annotated[bool, Meta(description="Always false: this is the whole list.")] = False

@@ -54,16 +54,16 @@ class NewKey(BaseModel):
 class Key(BaseModel):
     """A key as it is shown: without its secret."""
 
-    id: str
-    project: str
-    name: str
+    id: str = Field(description="Identifier; it stays the same when the key is rotated.")
+    project: str = Field(description="Name of its project.")
+    name: str = Field(description="Name, unique among the live keys of its project.")
     prefix: str = Field(description="The first characters of the secret.")
     last_four: str = Field(description="The last four characters of the secret.")
-    models: tuple[str, ...]
-    scopes: tuple[Scope, ...]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
+    models: tuple[str, ...] = Field(description="Patterns of the model ids that it may use.")
+    scopes: tuple[Scope, ...] = Field(description="What it may do.")
+    created_at: datetime = Field(description="When it was made.")
+    expires_at: datetime | None = Field(description="When it ends by itself.")
+    revoked_at: datetime | None = Field(description="When it was revoked.")
 
 
 class IssuedKey(Key):
@@ -98,5 +98,5 @@ class Principal:
         if scope not in self.scopes:
             has = ", ".join(sorted(self.scopes))
             raise ScopeMissingError(
-                f"This needs an API key with the scope {scope!r}; {self.key_name!r} has: {has}."
+                f"This needs an API key with the scope '{scope}'; {self.key_name!r} has: {has}."
             )

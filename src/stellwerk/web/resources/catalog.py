@@ -17,7 +17,7 @@ class CatalogModel(BaseModel):
     """An entry of the catalogue, and where it comes from."""
 
     origin: Literal["starter", "file", "admin"] = Field(description="Who wrote the entry.")
-    entry: ModelEntry
+    entry: ModelEntry = Field(description="The entry as it was written.")
 
     @classmethod
     def of(cls, model: Model) -> "CatalogModel":
@@ -27,9 +27,9 @@ class CatalogModel(BaseModel):
 class CatalogList(BaseModel):
     """All entries of the catalogue."""
 
-    object: str = "list"
-    data: list[CatalogModel]
-    has_more: bool = False
+    object: Literal["list"] = "list"
+    data: list[CatalogModel] = Field(description="The entries.")
+    has_more: bool = Field(default=False, description="Always false: this is the whole list.")
 
 
 @routes.get("/models", summary="List catalogue entries")

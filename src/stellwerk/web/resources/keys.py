@@ -1,7 +1,7 @@
 """`/admin/keys`: make, list, revoke and rotate API keys."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,9 +15,9 @@ routes = APIRouter(prefix="/admin/keys", tags=["Admin"], dependencies=[Depends(a
 class KeyList(BaseModel):
     """All keys, oldest first."""
 
-    object: str = "list"
-    data: list[Key]
-    has_more: bool = False
+    object: Literal["list"] = "list"
+    data: list[Key] = Field(description="The keys, without their secrets.")
+    has_more: bool = Field(default=False, description="Always false: this is the whole list.")
 
 
 class Rotation(BaseModel):
