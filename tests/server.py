@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "stellwerk")
@@ -24,7 +25,8 @@ class Server:
     admin_key: str
     data_dir: Path
     process: "subprocess.Popen[str]"
-    output: list[str] = field(default_factory=list)
+    output: list[str]
+    reader: threading.Thread
 
     def command(self, *arguments: str) -> str:
         """Run `stellwerk ARGUMENTS` on the same data directory and give what it prints."""
@@ -42,7 +44,14 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(STOP_LIMIT)
+        status = self.process.wait(STOP_LIMIT)
+        self.reader.join(STOP_LIMIT)
+        return status
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(STOP_LIMIT)
 
 
 def reachable_directory() -> Path:
@@ -69,34 +78,34 @@ def start_server(data_dir: Path, weights: Path, **settings: str) -> Server:
     )
     output: list[str] = []
     ready = threading.Event()
-    threading.Thread(target=_collect, args=(process, output, ready), daemon=True).start()
+    reader = threading.Thread(target=_collect, args=(process, output, ready), daemon=True)
+    reader.start()
     assert ready.wait(START_LIMIT), "".join(output)
     text = "".join(output)
     address = re.search(r"http://\S+?(?=/v2)", text)
     assert address, text
     key = re.search(r"stw-\w{48}", text)
-    return Server(address[0], key[0] if key else "", data_dir, process, output)
+    return Server(address[0], key[0] if key else "", data_dir, process, output, reader)
 
 
 def _collect(process: "subprocess.Popen[str]", output: list[str], ready: threading.Event) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        output.append(line)
-        if "/v2" in line and "http://" in line:
-            ready.set()
+    with process.stdout as lines:
+        for line in lines:
+            output.append(line)
+            if "/v2" in line and "http://" in line:
+                ready.set()
     ready.set()
 
 
 @contextmanager
 def running_server(weights: Path, **settings: str) -> Iterator[Server]:
     """A server on a fresh data directory; it must end cleanly."""
-    import shutil
-
     data_dir = reachable_directory()
     server = start_server(data_dir, weights, **settings)
     try:
         yield server
         assert server.stop() == 0, "".join(server.output)
     finally:
-        server.process.kill()
+        server.kill()
         shutil.rmtree(data_dir, ignore_errors=True)

@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from stellwerk.base.model_entry import ModelEntry
 from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.engines import SPECS
+from stellwerk.compose.exposition import exposition
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
@@ -34,7 +35,7 @@ async def answer(writer: asyncio.StreamWriter) -> None:
 
 
 async def nothing_loaded() -> dict[str, Any]:
-    return {"models": []}
+    return {"budget": 1, "used": 0, "engines": []}
 
 
 @dataclass
@@ -68,7 +69,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             describer=Describer(SPECS, Store(tmp_path)),
             runner=Runner(catalog, lambda _: RemoteTarget(upstreams), Metrics(registry)),
             engines=nothing_loaded,
-            exposition=lambda: generate_latest(registry),
+            exposition=exposition(registry, nothing_loaded),
             max_body=10_000,
         )
         made = Web(None, hub)  # type: ignore[arg-type]  # its key needs the hub first

@@ -4,19 +4,19 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
 import uvicorn
 import uvloop
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CollectorRegistry
 
 from stellwerk.base.log import configure
 from stellwerk.base.settings import Settings
 from stellwerk.base.telemetry import Metrics
+from stellwerk.compose.exposition import exposition
 from stellwerk.compose.models import declared_models, describer
 from stellwerk.compose.targets import Targets
 from stellwerk.data.database import Database
@@ -108,7 +108,7 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             describer=weights,
             runner=Runner(catalog, targets.of, Metrics(registry)),
             engines=broker.snapshot,
-            exposition=_exposition(registry),
+            exposition=exposition(registry, broker.snapshot),
             max_body=settings.max_body,
         )
 
@@ -132,16 +132,3 @@ async def _listening(database: Database, keyring: Keyring, catalog: Catalog) -> 
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def _exposition(registry: CollectorRegistry) -> Callable[[], bytes]:
-    """The page of metrics: summed over all hub processes where the parent asked for that."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return lambda: generate_latest(registry)
-
-    def all_processes() -> bytes:
-        everyone = CollectorRegistry()
-        MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
-        return generate_latest(everyone)
-
-    return all_processes

@@ -30,10 +30,10 @@ async def serve(settings: Settings) -> None:
             await _first_key(Keys(database))
 
     def announce(address: str) -> None:
-        _tell(f"Stellwerk {__version__} serves {address}/v2")
-        _tell(f"Documentation: {address}/redoc")
         for line in _missing_weights(settings):
             _say(line)
+        _tell(f"Documentation: {address}/redoc")
+        _tell(f"Stellwerk {__version__} serves {address}/v2")
 
     parts = Parts(specs=SPECS, dsn=dsn, prepare=prepare, announce=announce, postgres=postgres)
     await supervise(settings, parts)

@@ -30,7 +30,7 @@ class Hub:
     describer: Describer
     runner: Runner
     engines: Snapshot
-    exposition: Callable[[], bytes]
+    exposition: Callable[[], Awaitable[bytes]]
     max_body: int
 
 

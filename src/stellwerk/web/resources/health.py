@@ -39,4 +39,4 @@ async def ready(hub: AnyHub) -> Response:
 @routes.get("/metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics(hub: AnyHub) -> Response:
     """Counters, gauges and histograms of all hub processes on this machine, as text."""
-    return Response(hub.exposition(), media_type="text/plain; version=0.0.4")
+    return Response(await hub.exposition(), media_type="text/plain; version=0.0.4")
