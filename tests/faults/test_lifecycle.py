@@ -1,26 +1,17 @@
 """A whole server is started, stopped and killed; nothing may stay behind and nothing be lost."""
 
-import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
 from tests.contract.conftest import EMBEDDING
-from tests.server import COMMAND, Server, reachable_directory, running_server, start_server
+from tests.server import COMMAND, Server, running_server, start_server
 
 TEXT = {"model": EMBEDDING, "input": "Hamburg"}
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    directory = reachable_directory()
-    yield directory
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def family(server: Server) -> list[psutil.Process]:
