@@ -51,6 +51,17 @@ async def test_many_first_requests_start_one_engine(open_broker: Open) -> None:
         assert status_of(broker, "a").leases == 0
 
 
+async def test_an_engine_is_not_told_our_settings(
+    open_broker: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STELLWERK_DATABASE__URL", "postgresql://user:password@host/name")
+    async with open_broker() as broker:
+        await use(broker, "a")
+        [engine] = engines()
+        assert not [name for name in engine.environ() if name.startswith("STELLWERK")]
+        assert "PATH" in engine.environ()
+
+
 async def test_the_longest_unused_idle_model_makes_room(open_broker: Open) -> None:
     async with open_broker(room=2) as broker:
         for name in "aba":

@@ -123,6 +123,18 @@ async def test_nobody_connects_while_the_hubs_finish(tmp_path: Path) -> None:
     assert nothing_is_left(tmp_path)
 
 
+async def test_a_signal_that_is_ignored_from_the_start_stays_so(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        async with serving(tmp_path) as server:
+            server.process.send_signal(signal.SIGHUP)
+            assert await server.get("/slow") == "done"
+            server.process.terminate()
+            assert (await server.end())[0] == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 async def test_the_grace_ends(tmp_path: Path) -> None:
     async with serving(tmp_path, shutdown_grace=0.5) as server:
         running = asyncio.create_task(server.get("/endless"))

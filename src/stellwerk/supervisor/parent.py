@@ -27,6 +27,8 @@ from stellwerk.supervisor.run_directory import run_directory
 log = get_logger("supervisor")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Seconds that a hub may take, after the grace, to end what did not finish.
+CLOSING = 5.0
 HUB_COMMAND = (sys.executable, "-m", "stellwerk", "hub")
 
 
@@ -77,12 +79,14 @@ def _signals(life: "asyncio.Task[None]", hurry: Callable[[], None]) -> Iterator[
         else:
             hurry()
 
-    for number in SIGNALS:
+    # `nohup` has us ignore a signal, and that counts.
+    watched = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in watched:
         loop.add_signal_handler(number, heard, number)
     try:
         yield asked
     finally:
-        for number in SIGNALS:
+        for number in watched:
             loop.remove_signal_handler(number)
 
 
@@ -153,7 +157,7 @@ class _Parent:
             fd=fd,
             environment=_with_shared_metrics(run_dir) if settings.workers > 1 else None,
         )
-        return Hubs(hub_orders, settings.workers, settings.shutdown_grace)
+        return Hubs(hub_orders, settings.workers, settings.shutdown_grace + CLOSING)
 
 
 def _with_shared_metrics(run_dir: Path) -> dict[str, str]:

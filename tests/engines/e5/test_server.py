@@ -33,6 +33,12 @@ async def test_many_texts_keep_their_order(client: Client) -> None:
         assert alone["data"][0]["embedding"] == answer["data"][place]["embedding"]
 
 
+@pytest.mark.long
+async def test_as_many_texts_as_one_request_takes(client: Client) -> None:
+    answer = await client.post(input=[str(number) for number in range(2048)])
+    assert [item["index"] for item in answer["data"]] == list(range(2048))
+
+
 async def test_input_type_and_prefix_mean_the_same(client: Client) -> None:
     typed = await client.post(input="Wo?", input_type="query")
     prefixed = await client.post(input="query: Wo?")
