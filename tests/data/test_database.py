@@ -112,6 +112,10 @@ async def test_it_heals_when_the_server_comes_back(embedded: Make, version: int)
         await asyncio.gather(*(database.check() for _ in range(5)))
         async with database.connect() as connection:
             assert await connection.scalar(text("select to_regclass('lost')")) is None
+        # Nobody noticed this time: every connection in the pool is dead.
+        await postgres.stop()
+        await postgres.start()
+        await asyncio.gather(*(database.check() for _ in range(5)))
     await postgres.stop()
 
 

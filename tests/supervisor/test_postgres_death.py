@@ -60,18 +60,20 @@ def kill_all(directory: Path) -> None:
             process.send_signal(number)
 
 
-def by_hand(postgres: EmbeddedPostgres) -> subprocess.Popen[bytes]:
+@contextmanager
+def by_hand(postgres: EmbeddedPostgres) -> Iterator[subprocess.Popen[bytes]]:
     """A server that does not end with its parent, as another program would start it."""
     account = choose_account(None, postgres.directory)
     prepare(postgres.run_dir, account)
     tree = postgres_programs.installed()[18]
     tree = postgres_programs.reachable(tree, postgres.directory.with_name("programs"), account)
-    return subprocess.Popen(
-        server_command(tree, postgres.directory, postgres.run_dir),
-        cwd="/",
-        stderr=subprocess.DEVNULL,
-        **(account.credentials() if account else {}),
-    )
+    command = server_command(tree, postgres.directory, postgres.run_dir)
+    credentials = account.credentials() if account else {}
+    with subprocess.Popen(command, cwd="/", stderr=subprocess.DEVNULL, **credentials) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager
@@ -80,9 +82,11 @@ def stranger(directory: Path) -> Iterator[int]:
     account = choose_account(None, directory)
     credentials = account.credentials() if account else {}
     with subprocess.Popen(["sleep", "1000"], cwd="/", **credentials) as process:
-        yield process.pid
-        assert process.poll() is None
-        process.kill()
+        try:
+            yield process.pid
+            assert process.poll() is None
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("version", [16, 18])
