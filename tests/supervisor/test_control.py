@@ -24,25 +24,21 @@ asyncio.run(hold())
 """
 
 
-async def test_a_lease_holds_until_it_is_given_back(open_broker: Open, tmp_path: Path) -> None:
+async def test_a_lease_holds_until_it_is_given_back_and_a_snapshot_shows_it(
+    open_broker: Open, tmp_path: Path
+) -> None:
     path = tmp_path / "broker"
     async with open_broker() as broker, serve_broker(broker, path), BrokerClient(path) as client:
         async with client.lease(model("a")) as endpoint, client.lease(model("a")) as same:
             assert endpoint == same
             assert Path(endpoint.socket).is_socket()
             assert status_of(broker, "a").leases == 2
-        await until(lambda: status_of(broker, "a").leases == 0)
-
-
-async def test_a_snapshot_is_json(open_broker: Open, tmp_path: Path) -> None:
-    path = tmp_path / "broker"
-    async with open_broker(room=2) as broker, serve_broker(broker, path):
-        async with BrokerClient(path) as client, client.lease(model("a")):
             snapshot = await client.snapshot()
-        assert snapshot["budget"] == 2 * GIB
-        assert snapshot["used"] == GIB
-        [engine] = snapshot["engines"]
-        assert (engine["model"], engine["state"], engine["leases"]) == ("a", "ready", 1)
+        await until(lambda: status_of(broker, "a").leases == 0)
+    assert snapshot["budget"] == 4 * GIB
+    assert snapshot["used"] == GIB
+    [engine] = snapshot["engines"]
+    assert (engine["model"], engine["state"], engine["leases"]) == ("a", "ready", 2)
 
 
 async def test_errors_cross(open_broker: Open, tmp_path: Path) -> None:

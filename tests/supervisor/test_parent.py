@@ -3,10 +3,10 @@ import json
 import signal
 import socket
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import aiohttp
@@ -21,15 +21,27 @@ LIMIT = 60
 
 
 class Server:
-    """The parent process of `small_server`."""
+    """The parent process of `small_server`, and what it printed until it served or ended."""
 
-    def __init__(self, process: Process, lines: list[str]) -> None:
-        self.process = process
-        self.lines = lines
+    def __init__(self, data_dir: Path, dsn: str = "", **settings: Any) -> None:
+        given = json.dumps({"data_dir": str(data_dir), "port": 0, **settings})
+        command = [sys.executable, "-m", "tests.supervisor.small_server", given, dsn]
+        self.process = Popen(command, stdout=PIPE, text=True)
+        self.lines: list[str] = []
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+            if line.startswith("http://"):
+                break
 
     @property
     def url(self) -> str:
         return self.lines[-1]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        return host, int(port)
 
     async def get(self, path: str = "/") -> Any:
         async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:
@@ -37,27 +49,15 @@ class Server:
 
     async def end(self) -> tuple[int, list[str]]:
         """Exit status, and what was printed since it served."""
-        assert self.process.stdout
-        printed = (await self.process.stdout.read()).decode().splitlines()
-        return await self.process.wait(), printed
+        printed, _ = await asyncio.to_thread(self.process.communicate, timeout=LIMIT)
+        return self.process.returncode, printed.splitlines()
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children()
 
 
 async def start(data_dir: Path, dsn: str = "", **settings: Any) -> Server:
-    """Start a server and read what it prints until it serves or ends."""
-    given = json.dumps({"data_dir": str(data_dir), "port": 0, **settings})
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.supervisor.small_server", given, dsn, stdout=PIPE
-    )
-    lines: list[str] = []
-    assert process.stdout
-    while line := (await process.stdout.readline()).decode().strip():
-        lines.append(line)
-        if line.startswith("http://"):
-            break
-    return Server(process, lines)
+    return await asyncio.to_thread(Server, data_dir, dsn, **settings)
 
 
 @asynccontextmanager
@@ -65,12 +65,22 @@ async def serving(data_dir: Path, **settings: Any) -> AsyncIterator[Server]:
     async with asyncio.timeout(LIMIT):
         server = await start(data_dir, **settings)
         try:
-            assert server.lines[-1].startswith("http://"), server.lines
+            assert server.url.startswith("http://"), server.lines
             yield server
         finally:
             if server.process.returncode is None:
                 server.process.kill()
                 await server.end()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A server with two hubs that several tests look at, and its data directory."""
+    data_dir = tmp_path_factory.mktemp("shared")
+    server = Server(data_dir, workers=2)
+    yield server, data_dir
+    server.process.terminate()
+    server.process.communicate(timeout=LIMIT)
 
 
 def nothing_is_left(data_dir: Path) -> bool:
@@ -87,19 +97,13 @@ async def test_a_life_in_order(tmp_path: Path) -> None:
         children = server.children()
         assert {child.pid for child in children} == {hub, engine}
 
-        server.process.send_signal(signal.SIGTERM)
+        running = asyncio.create_task(server.get("/slow"))
+        await asyncio.sleep(0.1)
+        server.process.terminate()
+        assert await running == "done"
         assert await server.end() == (0, ["database stops", "all is closed"])
         assert not any(child.is_running() for child in children)
     assert nothing_is_left(tmp_path)
-
-
-async def test_running_requests_finish(tmp_path: Path) -> None:
-    async with serving(tmp_path) as server:
-        running = asyncio.create_task(server.get("/slow"))
-        await asyncio.sleep(0.1)
-        server.process.send_signal(signal.SIGINT)
-        assert await running == "done"
-        assert (await server.end())[0] == 0
 
 
 async def test_nobody_connects_while_the_hubs_finish(tmp_path: Path) -> None:
@@ -107,13 +111,10 @@ async def test_nobody_connects_while_the_hubs_finish(tmp_path: Path) -> None:
         running = asyncio.create_task(server.get("/endless"))
         await asyncio.sleep(0.1)
         server.process.send_signal(signal.SIGTERM)
-
-        async def refused() -> None:
+        with pytest.raises(ConnectionRefusedError):
             while True:
-                await server.get()
-
-        with pytest.raises(aiohttp.ClientConnectorError):
-            await refused()
+                socket.create_connection(server.address, timeout=LIMIT).close()
+                await asyncio.sleep(0.01)
         assert not running.done()
         # The second signal hurries.
         server.process.send_signal(signal.SIGTERM)
@@ -123,46 +124,58 @@ async def test_nobody_connects_while_the_hubs_finish(tmp_path: Path) -> None:
     assert nothing_is_left(tmp_path)
 
 
-async def test_a_signal_that_is_ignored_from_the_start_stays_so(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        async with serving(tmp_path) as server:
-            server.process.send_signal(signal.SIGHUP)
-            assert await server.get("/slow") == "done"
-            server.process.terminate()
-            assert (await server.end())[0] == 0
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
 async def test_the_grace_ends(tmp_path: Path) -> None:
     async with serving(tmp_path, shutdown_grace=0.5) as server:
         running = asyncio.create_task(server.get("/endless"))
         await asyncio.sleep(0.1)
-        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGINT)
         with pytest.raises(aiohttp.ClientError):
             await running
         assert (await server.end())[0] == 0
 
 
-async def test_a_hub_that_crashed_is_started_again(tmp_path: Path) -> None:
-    async with serving(tmp_path) as server:
-        before = await server.get()
-        [engine] = await server.get("/engine")
-        psutil.Process(before).kill()
-        # The socket stays open: who connects now waits for the new hub.
-        after = await server.get()
-        assert after != before
-        assert await server.get("/engine") == [engine]
+async def test_a_signal_that_is_ignored_from_the_start_stays_so(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        server = await start(tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    server.process.send_signal(signal.SIGHUP)
+    assert await server.get("/slow") == "done"
+    server.process.terminate()
+    assert (await server.end())[0] == 0
 
 
-async def test_many_hubs_share_one_engine(tmp_path: Path) -> None:
-    async with serving(tmp_path, workers=2) as server:
-        hubs = {child.pid for child in server.children()}
-        assert len(hubs) == 2
-        await asyncio.gather(*(server.get("/engine") for _ in range(30)))
-        assert len(engines(server.process.pid)) == 1
-        assert await server.get() in hubs
+async def test_many_hubs_share_one_engine(shared: tuple[Server, Path]) -> None:
+    server, _ = shared
+    await asyncio.gather(*(server.get("/engine") for _ in range(30)))
+    assert len(engines(server.process.pid)) == 1
+    assert len(server.children()) == 3
+
+
+async def test_a_hub_that_crashed_is_started_again(shared: tuple[Server, Path]) -> None:
+    server, _ = shared
+    before = {child.pid for child in server.children()} - await engine_pids(server)
+    for hub in before:
+        psutil.Process(hub).kill()
+    # The socket stays open: who connects now waits for a new hub.
+    assert await server.get() not in before
+    assert await engine_pids(server)
+
+
+async def engine_pids(server: Server) -> set[int]:
+    """The engines, after a request made sure that there is one."""
+    await server.get("/engine")
+    return {engine.pid for engine in engines(server.process.pid)}
+
+
+async def test_a_second_one_is_told_who_serves(shared: tuple[Server, Path]) -> None:
+    server, data_dir = shared
+    second = await start(data_dir)
+    assert (await second.end())[0] == 3
+    assert f"by process {server.process.pid} since" in second.lines[0]
+    assert "small_server" in second.lines[0]
+    assert await server.get()
 
 
 async def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:
@@ -179,15 +192,6 @@ async def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:
         server.process.terminate()
         assert (await server.end())[0] == 0
     assert nothing_is_left(tmp_path)
-
-
-async def test_a_second_one_is_told_who_serves(tmp_path: Path) -> None:
-    async with serving(tmp_path) as server:
-        second = await start(tmp_path)
-        assert (await second.end())[0] == 3
-        assert f"by process {server.process.pid} since" in second.lines[0]
-        assert "small_server" in second.lines[0]
-        assert await server.get()
 
 
 async def test_a_taken_port_is_told_before_the_database_starts(tmp_path: Path) -> None:
@@ -212,20 +216,14 @@ async def test_what_a_hub_says_of_its_failure_reaches_the_caller(tmp_path: Path)
     assert nothing_is_left(tmp_path)
 
 
-async def test_a_stop_during_the_start(tmp_path: Path, hub_starts: Callable[[int], bool]) -> None:
+async def test_a_stop_during_the_start(tmp_path: Path) -> None:
     given = json.dumps({"data_dir": str(tmp_path), "port": 0})
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.supervisor.small_server", given, "", stdout=PIPE
-    )
-    await until(lambda: hub_starts(process.pid))
-    process.terminate()
-    assert process.stdout
-    printed = (await process.stdout.read()).decode().splitlines()
-    assert await process.wait() == 0
-    assert printed[-2:] == ["database stops", "all is closed"]
+    command = [sys.executable, "-m", "tests.supervisor.small_server", given, ""]
+    with Popen(command, stdout=PIPE, text=True) as process:
+        # Its first child is a hub that has not served yet.
+        await until(lambda: psutil.Process(process.pid).children())
+        process.terminate()
+        printed, _ = await asyncio.to_thread(process.communicate, timeout=LIMIT)
+    assert process.returncode == 0
+    assert printed.splitlines()[-2:] == ["database stops", "all is closed"]
     assert nothing_is_left(tmp_path)
-
-
-@pytest.fixture
-def hub_starts() -> Callable[[int], bool]:
-    return lambda pid: bool(psutil.Process(pid).children())

@@ -56,6 +56,7 @@ async def test_close_texts_have_close_vectors(embedder: Embedder) -> None:
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
 
 
+@pytest.mark.long
 async def test_a_text_of_more_than_one_window_is_read_to_its_end(embedder: Embedder) -> None:
     start = "word " * 506
     vectors, tokens = await embedder.embed([text(start), text(start + "Leuchtturm " * 20)])
