@@ -126,9 +126,10 @@ async def _listening(database: Database, keyring: Keyring, catalog: Catalog) -> 
         await catalog.load()
 
     heard = {KEYS: keys_changed, MODELS: models_changed}
-    task = asyncio.create_task(Listener(database, heard, poll=poll).run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    # A hub that cannot hear must not serve on: an error of the listener ends it.
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(Listener(database, heard, poll=poll).run())
+        try:
+            yield
+        finally:
+            task.cancel()

@@ -1,9 +1,11 @@
 import pytest
+from sqlalchemy import insert
 
 from stellwerk.base.model_entry import ModelEntry
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.errors import EntryConflictError, UnknownModelError
 from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.catalog.tables import models
 from stellwerk.features.catalog.types import Model, Models
 
 
@@ -64,6 +66,16 @@ async def test_a_file_that_takes_a_stored_alias_wins(database: Database) -> None
 
 
 def test_a_near_miss_is_suggested() -> None:
-    models = Models.of([Model(entry("Qwen2.5-Coder"), "file", 0)])
+    known = Models.of([Model(entry("Qwen2.5-Coder"), "file", 0)])
     with pytest.raises(UnknownModelError, match=r"Did you mean 'Qwen2.5-Coder'"):
-        models.get("qwen2.5-coder")
+        known.get("qwen2.5-coder")
+
+
+async def test_an_entry_that_this_version_cannot_read_is_left_out(database: Database) -> None:
+    catalog = Catalog(database, [])
+    await catalog.put(entry("good"))
+    async with database.begin() as connection:
+        row = {"id": "odd", "entry": {"id": "odd", "teleport": True}}
+        await connection.execute(insert(models).values(row))
+    await catalog.load()
+    assert [model.id for model in catalog.models] == ["good"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pydantic import ValidationError
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -99,7 +100,13 @@ async def _one_change_at_a_time(connection: AsyncConnection) -> None:
 
 async def _stored(connection: AsyncConnection) -> list[Model]:
     rows = await connection.execute(select(table).order_by(table.c.created_at, table.c.id))
-    return [
-        Model(ModelEntry.model_validate(row.entry), "admin", int(row.created_at.timestamp()))
-        for row in rows
-    ]
+    models = []
+    for row in rows:
+        try:
+            entry = ModelEntry.model_validate(row.entry)
+        except ValidationError as error:
+            # A newer version wrote it, and others than this one can read it.
+            log.warning("a stored model is left out", model=row.id, reason=str(error))
+        else:
+            models.append(Model(entry, "admin", int(row.created_at.timestamp())))
+    return models
