@@ -111,10 +111,7 @@ async def test_nobody_connects_while_the_hubs_finish(tmp_path: Path) -> None:
         running = asyncio.create_task(server.get("/endless"))
         await asyncio.sleep(0.1)
         server.process.send_signal(signal.SIGTERM)
-        with pytest.raises(ConnectionRefusedError):
-            while True:
-                socket.create_connection(server.address, timeout=LIMIT).close()
-                await asyncio.sleep(0.01)
+        await until(lambda: refuses(server.address))
         assert not running.done()
         # The second signal hurries.
         server.process.send_signal(signal.SIGTERM)
@@ -122,6 +119,14 @@ async def test_nobody_connects_while_the_hubs_finish(tmp_path: Path) -> None:
             await running
         assert (await server.end())[0] == 0
     assert nothing_is_left(tmp_path)
+
+
+def refuses(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=LIMIT).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 async def test_the_grace_ends(tmp_path: Path) -> None:
