@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -99,9 +100,7 @@ async def _chat(hub: Chat, bare: Chat, rounds: int) -> list[Figure]:
     figures = []
     for streams in (1, 4):
         through, direct = await _alternate(
-            lambda n=streams: hub.rate(n),
-            lambda n=streams: bare.rate(n),
-            rounds,  # type: ignore[misc]
+            partial(hub.rate, streams), partial(bare.rate, streams), rounds
         )
         kept = through >= 0.95 * direct
         what = f"chat, {streams} stream{'s' if streams > 1 else ''}"

@@ -111,7 +111,7 @@ async def test_a_stream_that_is_cut_ends_with_an_error_event(database: Database)
 
     async with line(database, script) as hub:
         sink = await hub.run({"model": "chat", "stream": True})
-    first, last, rest = sink.body.split(b"\n\n")
+    first, _, last, rest = sink.body.split(b"\n\n")
     assert first == b'data: {"n":1}'
     assert json.loads(last.removeprefix(b"event: error\ndata: "))["error"]["code"] == "upstream_cut"
     assert (rest, sink.ended) == (b"", True)
@@ -184,3 +184,33 @@ async def test_the_right_models_are_named(database: Database) -> None:
         call = Call(principal=principal(), body=b'{"model":"chat"}', request_id="r")
         with pytest.raises(WrongModelError, match="Use one of: vectors"):
             await hub.runner.run(embeddings.OPERATION, call, Memory())
+
+
+async def test_events_pass_as_they_come_whatever_ends_their_lines(database: Database) -> None:
+    go_on = asyncio.Event()
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(EVENTS + chunk(b"data: 1\r\n\r\ndata"))
+        await writer.drain()
+        await go_on.wait()
+        writer.write(chunk(b": 2\r\n\r\n") + chunk(b""))
+
+    class Watching(Memory):
+        async def data(self, chunk: bytes) -> None:
+            await super().data(chunk)
+            go_on.set()
+
+    async with line(database, script) as hub:
+        sink = Watching()
+        call = Call(principal=principal(), body=b'{"model":"chat"}', request_id="r")
+        await asyncio.wait_for(hub.runner.run(chat_completions.OPERATION, call, sink), 10)
+    assert sink.body == b"data: 1\r\n\r\ndata: 2\r\n\r\n"
+
+
+async def test_deep_nesting_is_refused(database: Database) -> None:
+    async with line(database, answer) as hub:
+        body = b'{"model":"chat","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        with pytest.raises(InvalidRequestError, match="nested"):
+            await hub.run(body)
+        with pytest.raises(InvalidRequestError, match="empty"):
+            await hub.run(b" ")

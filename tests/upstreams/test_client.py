@@ -1,8 +1,9 @@
 import asyncio
+import gzip
 
 import pytest
 
-from stellwerk.base.errors import UnavailableError
+from stellwerk.base.errors import StellwerkError, UnavailableError
 from stellwerk.upstreams.client import Client
 from stellwerk.upstreams.target import UpstreamError
 from tests.scripted import EVENTS, chunk, scripted, whole
@@ -67,4 +68,29 @@ async def test_leaving_early_hangs_up() -> None:
         async with client.post("/chat/completions", b"{}") as answer:
             assert answer.content_type == "text/event-stream"
         await asyncio.wait_for(upstream.hung_up.wait(), 10)
+        await client.close()
+
+
+async def test_redirects_are_not_followed() -> None:
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:9/v1\r\n"
+            b"content-length: 0\r\n\r\n"
+        )
+
+    async with scripted(script) as upstream:
+        client = Client(upstream.url)
+        with pytest.raises(StellwerkError, match="307"):
+            await read(client)
+        await client.close()
+
+
+async def test_a_compressed_answer_is_unpacked() -> None:
+    async def script(writer: asyncio.StreamWriter) -> None:
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n"
+        writer.write(whole(gzip.compress(b'{"a":1}'), head))
+
+    async with scripted(script) as upstream:
+        client = Client(upstream.url)
+        assert await read(client) == (200, b'{"a":1}')
         await client.close()

@@ -66,3 +66,29 @@ async def test_a_large_body_is_refused_by_its_length_and_by_its_bytes(web: Web) 
 async def test_a_form_is_no_json(web: Web) -> None:
     answer = await web.client.post("/v2/chat/completions", files={"file": b"x"})
     assert answer.status_code == 415
+
+
+async def test_head_is_answered_like_get(web: Web) -> None:
+    for path in ("/health/live", "/v2/models"):
+        assert (await web.client.head(path)).status_code == 200
+
+
+async def test_a_resource_s_body_is_bounded_before_it_is_read(web: Web) -> None:
+    body = b'{"name":"' + b"x" * 2**20 + b'"}'
+    assert (await web.client.post("/admin/keys", content=body)).status_code == 413
+
+    async def pieces() -> object:
+        for start in range(0, len(body), 100_000):
+            yield body[start : start + 100_000]
+
+    headers = {"content-type": "application/json"}
+    sent = await web.client.post("/admin/keys", content=pieces(), headers=headers)  # type: ignore[arg-type]
+    assert sent.status_code == 413
+    assert sent.json()["error"]["code"] == "body_too_large"
+
+
+async def test_a_name_with_a_slash_in_azure_s_path(web: Web) -> None:
+    answer = await web.client.post(
+        "/v2/openai/deployments/org%2Fvoice/chat/completions", json={"messages": []}
+    )
+    assert answer.json()["error"]["code"] == "model_not_supported"

@@ -16,6 +16,7 @@ def configure(level: str, form: str) -> None:
 
     `level` is debug, info or warning; `form` is json, text, or auto (text on a terminal).
     """
+    _adopt_foreign_loggers()
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
@@ -32,6 +33,18 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class _Foreign(logging.Handler):
+    """Gives the lines of libraries that use `logging` the form of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=error)
+
+
+def _adopt_foreign_loggers() -> None:
+    logging.getLogger().handlers = [_Foreign(logging.WARNING)]
 
 
 def get_logger(room: str) -> structlog.typing.FilteringBoundLogger:

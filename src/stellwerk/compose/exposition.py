@@ -1,11 +1,14 @@
 """The page of metrics: the verbs of all hub processes, and the engines that they share."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from stellwerk.base.errors import StellwerkError
 
@@ -13,42 +16,46 @@ Exposition = Callable[[], Awaitable[bytes]]
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]
 
 
-def exposition(registry: CollectorRegistry, engines: Snapshot) -> Exposition:
-    """`registry` holds what this process counted itself, `engines` asks the broker."""
+def exposition(own: CollectorRegistry, snapshot: Snapshot) -> Exposition:
+    """`own` holds what this process counted itself, `snapshot` asks the broker."""
 
     async def page() -> bytes:
-        return generate_latest(_verbs(registry)) + await _engines(engines)
+        everything = CollectorRegistry()
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            # The parent made all hubs keep their counts in files, which are summed here.
+            MultiProcessCollector(everything)  # type: ignore[no-untyped-call]
+        else:
+            everything.register(own)
+        # When the supervisor is ending, what the hubs counted is worth having all the same.
+        with suppress(StellwerkError):
+            everything.register(Engines(await snapshot()))
+        return generate_latest(everything)
 
     return page
 
 
-def _verbs(own: CollectorRegistry) -> CollectorRegistry:
-    """Summed over all hubs where the parent made them keep their counts in files."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return own
-    everyone = CollectorRegistry()
-    MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
-    return everyone
+class Engines(Collector):
+    """The broker's books as gauges."""
+
+    def __init__(self, books: dict[str, Any]) -> None:
+        self._books = books
+
+    def collect(self) -> Iterator[Metric]:
+        books, prefix = self._books, "stellwerk_engine"
+        yield _gauge(f"{prefix}s_memory_budget_bytes", "That engines may use.", books["budget"])
+        yield _gauge(f"{prefix}s_memory_used_bytes", "That engines use.", books["used"])
+        size = GaugeMetricFamily(f"{prefix}_memory_bytes", "Of an engine.", labels=["model"])
+        state = GaugeMetricFamily(f"{prefix}_state", "1: it is so.", labels=["model", "state"])
+        leases = GaugeMetricFamily(f"{prefix}_leases", "Requests running.", labels=["model"])
+        waiting = GaugeMetricFamily(f"{prefix}_waiting", "Requests waiting.", labels=["model"])
+        for engine in books["engines"]:
+            model = [engine["model"]]
+            size.add_metric(model, engine["footprint"])
+            state.add_metric([*model, engine["state"]], 1)
+            leases.add_metric(model, engine["leases"])
+            waiting.add_metric(model, engine["waiting"])
+        yield from (size, state, leases, waiting)
 
 
-async def _engines(snapshot: Snapshot) -> bytes:
-    try:
-        books = await snapshot()
-    except StellwerkError:
-        # The supervisor is ending; what the hubs counted is worth having all the same.
-        return b""
-    registry = CollectorRegistry()
-
-    def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
-        return Gauge(f"stellwerk_engine{name}", text, labels, registry=registry)
-
-    gauge("s_memory_budget_bytes", "Memory that engines may use.").set(books["budget"])
-    gauge("s_memory_used_bytes", "Memory that engines use.").set(books["used"])
-    footprint = gauge("_memory_bytes", "Memory of a model's engine.", ("model", "state"))
-    leases = gauge("_leases", "Requests that a model's engine works on.", ("model",))
-    waiting = gauge("_waiting", "Requests that wait for a model to be loaded.", ("model",))
-    for engine in books["engines"]:
-        footprint.labels(engine["model"], engine["state"]).set(engine["footprint"])
-        leases.labels(engine["model"]).set(engine["leases"])
-        waiting.labels(engine["model"]).set(engine["waiting"])
-    return generate_latest(registry)
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)

@@ -50,6 +50,7 @@ def main() -> None:
         _late_app,
         loop="none",
         http="httptools",
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -23,6 +23,6 @@ def check(operation: Operation, body: bytes) -> None:
 
 def with_model(body: bytes, model: str) -> bytes:
     """The body with its `model` replaced."""
-    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    fields = decode(body, dict[str, msgspec.Raw])
     fields["model"] = msgspec.Raw(msgspec.json.encode(model))
     return msgspec.json.encode(fields)

@@ -19,6 +19,7 @@ from stellwerk.wire.errors import error_json
 log = get_logger("operations")
 
 EVENT_STREAM = "text/event-stream"
+LONGEST_REST = 65_536
 
 Targets = Callable[[Model], Target]
 
@@ -111,26 +112,27 @@ async def _stream(answer: Answer, sink: Sink, meter: Meter) -> None:
 
 
 async def _until_cut(answer: Answer, meter: Meter) -> AsyncIterator[bytes]:
-    """Whole events; a stream that is cut ends with an `error` event, never silently."""
+    """Whole lines; a stream that is cut ends with an `error` event, never silently."""
     rest = b""
     try:
         async for chunk in answer.chunks():
-            whole, end, rest = (rest + chunk).rpartition(b"\n\n")
-            if end:
-                yield whole + end
+            end = chunk.rfind(b"\n") + 1
+            # What follows the last line's end waits, so that a cut leaves no half event behind.
+            if end or len(rest) > LONGEST_REST:
+                yield rest + chunk[:end]
+                rest = b""
+            rest += chunk[end:]
         if rest:
             yield rest
     except UpstreamError as error:
         meter.answered(error.kind.status)
-        yield b"event: error\ndata: " + error_json(error) + b"\n\n"
+        yield b"\n\nevent: error\ndata: " + error_json(error) + b"\n\n"
 
 
 def _headers(answer: Answer, length: int | None) -> Headers:
-    headers = [(b"content-type", answer.content_type.encode("latin-1"))]
-    if length is not None:
-        headers.append((b"content-length", str(length).encode()))
-    else:
+    headers = [(b"content-type", answer.content_type.encode("ascii"))]
+    if length is None:
         headers.append((b"cache-control", b"no-cache"))
-    if answer.retry_after:
-        headers.append((b"retry-after", answer.retry_after.encode("latin-1")))
+    else:
+        headers.append((b"content-length", str(length).encode()))
     return headers

@@ -1,16 +1,19 @@
 """The HTTP client behind the targets: one keep-alive pool for each base URL or Unix socket."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 
-from stellwerk.base.errors import UnavailableError
+from stellwerk.base.errors import StellwerkError, UnavailableError
+from stellwerk.upstreams.failures import failure
 from stellwerk.upstreams.target import UpstreamError
 
 # A model may think for minutes before its first byte, so only the connect has a short limit.
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=600)
 RETRY_AFTER = 2.0
+FIRST_FAILURE = 300
+LONGEST_FAILURE = 65_536
 
 
 class HttpAnswer:
@@ -19,8 +22,8 @@ class HttpAnswer:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.status = response.status
-        self.content_type = response.headers.get("content-type", "application/json")
-        self.retry_after = response.headers.get("retry-after")
+        content_type = response.headers.get("content-type", "")
+        self.content_type = content_type if _is_plain(content_type) else "application/json"
 
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
@@ -45,7 +48,6 @@ class Client:
         self._session = aiohttp.ClientSession(
             connector=connector or aiohttp.TCPConnector(limit=0),
             timeout=TIMEOUT,
-            auto_decompress=False,
             read_bufsize=2**18,
         )
 
@@ -53,12 +55,11 @@ class Client:
         await self._session.close()
 
     @asynccontextmanager
-    async def post(
-        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[HttpAnswer]:
+    async def post(self, path: str, body: bytes) -> AsyncIterator[HttpAnswer]:
+        """See `Target.post`."""
         try:
             response = await self._session.post(
-                self._base_url + path, data=body, headers={**self._headers, **(headers or {})}
+                self._base_url + path, data=body, headers=self._headers, allow_redirects=False
             )
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             message = "The model's server cannot be reached or has just stopped. Try again."
@@ -66,7 +67,23 @@ class Client:
                 message, code="upstream_unavailable", retry_after=RETRY_AFTER
             ) from error
         try:
-            yield HttpAnswer(response)
+            answer = HttpAnswer(response)
+            if answer.status >= FIRST_FAILURE:
+                raise await _failure(answer, response.headers.get("retry-after"))
+            yield answer
         finally:
             # Closing (not releasing) an answer that was not read to its end stops the work there.
             response.close()
+
+
+def _is_plain(content_type: str) -> bool:
+    return bool(content_type) and content_type.isascii() and content_type.isprintable()
+
+
+async def _failure(answer: HttpAnswer, retry_after: str | None) -> StellwerkError:
+    body = b""
+    async for chunk in answer.chunks():
+        body += chunk
+        if len(body) > LONGEST_FAILURE:
+            break
+    return failure(answer.status, retry_after, body)

@@ -23,9 +23,6 @@ class Answer(Protocol):
     @property
     def content_type(self) -> str: ...
 
-    @property
-    def retry_after(self) -> str | None: ...
-
     def chunks(self) -> AsyncIterator[bytes]:
         """The body in pieces. Raises `UpstreamError` when it ends too early."""
         ...
@@ -37,7 +34,7 @@ class Target(Protocol):
     def post(self, path: str, body: bytes) -> AbstractAsyncContextManager[Answer]:
         """Send `body` (JSON) to `path` (below the base URL) and wait for the answer's head.
 
-        Raises `StellwerkError` when there is none. Leaving the context early closes the
-        connection, so the other side can stop its work.
+        Raises `StellwerkError` when there is no answer, or none that is a success. Leaving the
+        context early closes the connection, so the other side can stop its work.
         """
         ...

@@ -7,10 +7,10 @@ from starlette.types import ASGIApp
 
 from stellwerk import __version__
 from stellwerk.operations.registry import OPERATIONS
+from stellwerk.web.edge import Edge
 from stellwerk.web.failures import install_error_handlers
 from stellwerk.web.hub import Hub
 from stellwerk.web.openapi import DESCRIPTION, install_openapi
-from stellwerk.web.request_ids import RequestIds
 from stellwerk.web.resources import catalog, health, keys, models
 from stellwerk.web.verbs import VerbEndpoint
 
@@ -22,8 +22,8 @@ PREFIXES = (
     "/v1/coding",
     "/v2/openai",
     "/v1/openai",
-    "/v2/openai/deployments/{model}",
-    "/v1/openai/deployments/{model}",
+    "/v2/openai/deployments/{model:path}",
+    "/v1/openai/deployments/{model:path}",
     "/vision",
 )
 
@@ -32,7 +32,7 @@ def create_app(hub: Hub) -> ASGIApp:
     """The ASGI application of one hub process."""
     app = routes()
     app.state.hub = hub
-    return RequestIds(app)
+    return Edge(app)
 
 
 def routes() -> FastAPI:

@@ -26,7 +26,9 @@ def install_error_handlers(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
-            return _response(InvalidRequestError("The body is not valid JSON."))
+            return _response(
+                InvalidRequestError("The body is not valid JSON.", code="invalid_json")
+            )
         place = [str(part) for part in first["loc"] if part not in {"body", "query", "path"}]
         param = ".".join(place) or None
         where = f"`{param}`: " if param else "The body: "
@@ -34,6 +36,9 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        if isinstance(error.__cause__, StellwerkError):
+            # FastAPI wraps whatever fails while it reads the body.
+            return _response(error.__cause__)
         kind = KINDS.get(error.status_code, Kind.INVALID)
         return _response(StellwerkError(_explain(request, error), kind=kind))
 

@@ -1,8 +1,10 @@
 """The verbs over ASGI: a connection becomes a call and a sink."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -12,14 +14,10 @@ from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
+from stellwerk.web.edge import too_large
 from stellwerk.web.hub import Hub
 
 log = get_logger("web")
-
-
-class BodyTooLargeError(StellwerkError):
-    kind = Kind.TOO_LARGE
-    code = "body_too_large"
 
 
 class ClientGoneError(Exception):
@@ -81,10 +79,9 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         raise InvalidRequestError(
             "This takes a JSON body, not multipart.", kind=Kind.MEDIA_TYPE, code="media_type"
         )
-    too_large = BodyTooLargeError(f"The body is larger than {limit} bytes (`max_body`).")
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit:
-        raise too_large
+        raise too_large(limit)
     body = bytearray()
     while True:
         message = await receive()
@@ -92,15 +89,15 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             raise ClientGoneError
         body += message.get("body", b"")
         if len(body) > limit:
-            raise too_large
+            raise too_large(limit)
         if not message.get("more_body", False):
             return bytes(body)
 
 
-async def _unless_gone(work: "asyncio._CoroutineLike[None]", receive: Receive) -> None:
+async def _unless_gone(work: Coroutine[Any, Any, None], receive: Receive) -> None:
     """Run `work`; cancel it as soon as the client hangs up."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnect(receive))
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_disconnect(receive))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
     finally:

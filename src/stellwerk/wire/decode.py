@@ -14,6 +14,8 @@ _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 
 def decode(body: bytes, shape: type[T]) -> T:
     """Decode `body` as `shape`. Raises `InvalidRequestError` that names the field at fault."""
+    if not body.strip():
+        raise InvalidRequestError("The body is empty; send a JSON object.", code="invalid_json")
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
@@ -22,6 +24,9 @@ def decode(body: bytes, shape: type[T]) -> T:
         message, param = (text[: place.start()], place.group(1)) if place else (text, None)
         where = f"`{param}`: " if param else ""
         raise InvalidRequestError(f"{where}{message}.", param=param, code="invalid_type") from error
+    except RecursionError as error:
+        message = "The body is nested too deeply."
+        raise InvalidRequestError(message, code="invalid_json") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"The body is not valid JSON: {error}."
         raise InvalidRequestError(message, code="invalid_json") from error

@@ -1,0 +1,58 @@
+"""What an answer that is no success means for the caller."""
+
+import msgspec
+
+from stellwerk.base.errors import Kind, StellwerkError
+from stellwerk.upstreams.target import UpstreamError
+
+# Statuses that speak of the caller's request. All others speak of the server that was asked.
+OF_THE_REQUEST = {
+    400: Kind.INVALID,
+    404: Kind.NOT_FOUND,
+    413: Kind.TOO_LARGE,
+    415: Kind.INVALID,
+    422: Kind.INVALID,
+    429: Kind.RATE_LIMITED,
+    503: Kind.UNAVAILABLE,
+    504: Kind.TIMEOUT,
+}
+CREDENTIALS = {401, 403}
+
+
+class _Detail(msgspec.Struct):
+    message: str
+    param: str | None = None
+    code: str | int | None = None
+
+
+class _Body(msgspec.Struct):
+    error: _Detail
+
+
+def failure(status: int, retry_after: str | None, body: bytes) -> StellwerkError:
+    """The error that an answer with `status` (300 or more) stands for.
+
+    A refusal of our own credentials is none of the caller's business: its text may hold the key.
+    """
+    if status in CREDENTIALS:
+        return UpstreamError(
+            "The model's server refused the hub's credentials; its administrator has to see to it.",
+            code="upstream_refused",
+        )
+    kind = OF_THE_REQUEST.get(status, Kind.UPSTREAM)
+    try:
+        told = msgspec.json.decode(body, type=_Body).error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        told = _Detail(f"The model's server answered with status {status}.", code="upstream_error")
+    return StellwerkError(
+        told.message,
+        kind=kind,
+        param=told.param,
+        code=str(told.code) if told.code is not None else None,
+        retry_after=_seconds(retry_after),
+    )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The header's number of seconds; its other form, a date, is left out."""
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None

@@ -1,0 +1,77 @@
+"""What holds for every request before any route is looked up."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stellwerk.base.errors import Kind, StellwerkError
+from stellwerk.base.log import get_logger
+from stellwerk.http.errors import error_answer
+from stellwerk.http.request_id import HEADER, request_id
+
+log = get_logger("web")
+
+# FastAPI reads a resource's body before it looks at the key. The verbs have a limit of their own.
+RESOURCE_BODY = 2**20
+RESOURCES = "/admin/"
+
+
+class BodyTooLargeError(StellwerkError):
+    """The body is larger than this endpoint takes."""
+
+    kind = Kind.TOO_LARGE
+    code = "body_too_large"
+
+
+class Edge:
+    """Names each request, bounds the bodies of resources, and answers HEAD like GET."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        name = request_id(scope["headers"])
+        inner = {**scope, "state": {**scope.get("state", {}), "request_id": name}}
+        if scope["method"] == "HEAD":
+            # The server sends no body to a HEAD request whatever the application writes.
+            inner["method"] = "GET"
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (HEADER, name.encode())]
+            await send(message)
+
+        run = self._bounded if scope["path"].startswith(RESOURCES) else self._app
+        try:
+            await run(inner, receive, send_named)
+        except Exception:
+            # It was logged and answered by its handler; the server would log it once more.
+            log.debug("request failed", request_id=name)
+
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if length.isdigit() and int(length) > RESOURCE_BODY:
+            await _refuse(send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > RESOURCE_BODY:
+                raise too_large(RESOURCE_BODY)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def too_large(limit: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"The body is larger than the {limit} bytes that are taken here.")
+
+
+async def _refuse(send: Send) -> None:
+    status, headers, body = error_answer(too_large(RESOURCE_BODY))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
