@@ -214,6 +214,20 @@ async def test_what_the_engine_says_of_bad_weights_reaches_the_caller(
         assert caught.value.retry_after
 
 
+async def test_a_start_that_fails_in_an_unforeseen_way_is_left_alone_too(
+    open_broker: Open,
+) -> None:
+    async with open_broker() as broker:
+        # Options come from JSON; these cannot be written as such.
+        launch = model("a", options={"wheel": object()})
+        with pytest.raises(EngineDownError, match="could not be loaded") as caught:
+            async with broker.lease(launch):
+                raise AssertionError("it cannot be started")
+        assert caught.value.retry_after
+        assert status_of(broker, "a").state == "backoff"
+        assert broker.snapshot().used == 0
+
+
 async def test_missing_weights_are_named(open_broker: Open) -> None:
     async with open_broker(spec=SPEC) as broker:
         with pytest.raises(WeightsError, match=r"/none\.bin"):

@@ -73,6 +73,35 @@ async def test_a_child_gets_its_orders_and_may_print(tmp_path: Path) -> None:
     await child.stop(LIMIT)
 
 
+@pytest.mark.parametrize("noise", ["b'x' * 1_000_000", "b'[' * 65536", 'b\'{"error": "\\xff"}\''])
+async def test_noise_before_the_first_word_is_passed_over(noise: str) -> None:
+    code = f"import sys; sys.stdout.buffer.write({noise} + b'\\n'); sys.stdout.flush()\n"
+    child = await start(code + SLEEP)
+    await child.stop(LIMIT)
+
+
+async def test_a_first_word_that_comes_in_pieces() -> None:
+    code = (
+        "import sys, time\n"
+        "for letter in '{\"ready\": true}\\n':\n"
+        "    sys.stdout.write(letter); sys.stdout.flush(); time.sleep(0.01)\n"
+        "time.sleep(3600)"
+    )
+    child = await start(code)
+    await child.stop(LIMIT)
+
+
+async def test_an_endless_line_is_no_reason_to_wait_longer() -> None:
+    with pytest.raises(ChildError, match=r"not ready after 0\.5 s"):
+        await start("while True: print('x' * 65536, end='')", limit=0.5)
+    assert children() == []
+
+
+async def test_an_end_by_a_signal_without_a_name_is_told() -> None:
+    with pytest.raises(ChildError, match="signal 40 before it was ready"):
+        await start("import os; os.kill(os.getpid(), 40)")
+
+
 async def test_an_error_of_the_child_is_told() -> None:
     with pytest.raises(ChildError, match=r"^the boiler is cold$"):
         await start('print(\'{"error": "the boiler is cold"}\')')

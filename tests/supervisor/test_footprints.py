@@ -53,3 +53,9 @@ def test_memory_of_a_process() -> None:
 
 def test_a_process_that_is_gone_has_none() -> None:
     assert resident(2**22 + 1) is None
+
+
+def test_a_place_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
+    footprints = Footprints(tmp_path / "none" / "footprints.json")
+    footprints.note(LAUNCH, 1000)
+    assert footprints.get(LAUNCH) == 1000

@@ -5,7 +5,7 @@ import ctypes
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -13,6 +13,8 @@ import msgspec
 from stellwerk.base.errors import StellwerkError
 
 PR_SET_PDEATHSIG = 1
+# The first word of a child is a short line; what is longer is something else.
+LONGEST_LINE = 2**16
 
 
 class ChildError(StellwerkError):
@@ -87,7 +89,7 @@ class Child:
         assert status is not None
         if status >= 0:
             return f"exit status {status}"
-        return f"signal {signal.Signals(-status).name}"
+        return f"signal {_name(-status)}"
 
     async def stop(self, grace: float) -> None:
         """Ask the process to end, and kill it when it has not after `grace` seconds."""
@@ -124,9 +126,9 @@ class Child:
 
     async def _first_word(self) -> Word:
         assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            # Libraries print, too.
-            with suppress(msgspec.DecodeError):
+        async for line in _lines(self._process.stdout):
+            # Libraries print, too. What is not UTF-8 is a plain ValueError.
+            with suppress(ValueError):
                 word = msgspec.json.decode(line, type=Word)
                 if word.ready or word.error is not None:
                     return word
@@ -157,6 +159,29 @@ class _Pipes(asyncio.subprocess.SubprocessStreamProtocol):
     def process_exited(self) -> None:
         super().process_exited()
         self.exited.set()
+
+
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """The lines of a stream, without those that are longer than `LONGEST_LINE`."""
+    rest, overlong = b"", False
+    while chunk := await reader.read(LONGEST_LINE):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if not overlong:
+                yield line
+            overlong = False
+        if len(rest) > LONGEST_LINE:
+            rest, overlong = b"", True
+    if rest and not overlong:
+        yield rest
+
+
+def _name(number: int) -> str:
+    """Most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 def _die_with_parent() -> Callable[[], None]:

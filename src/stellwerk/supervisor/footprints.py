@@ -29,7 +29,14 @@ class Footprints:
         digest = _digest(launch)
         if size > self._sizes.get(digest, 0) * NOTABLE:
             self._sizes[digest] = size
+            self._keep()
+
+    def _keep(self) -> None:
+        try:
             _write(self._file, self._sizes)
+        except OSError as error:
+            # They are known as long as this process lives; a full disk stops no engine.
+            log.warning("footprints cannot be kept", reason=str(error))
 
 
 def resident(pid: int) -> int | None:

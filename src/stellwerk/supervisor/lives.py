@@ -75,6 +75,10 @@ class Lives:
                 self._failed(place, engine, f"its engine ended with {end}.")
         except (ChildError, OSError) as error:
             self._failed(place, engine, f"it could not be loaded: {str(error).rstrip('.')}.")
+        except Exception as error:
+            # Whatever it is, it counts: a start that leaves no mark would be repeated at once.
+            log.exception("engine start broke", model=name)
+            self._failed(place, engine, f"it could not be loaded ({type(error).__name__}).")
         finally:
             if engine.process:
                 await engine.process.stop(self._host.hosting.grace)
