@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import pytest
@@ -98,3 +99,49 @@ def test_survives_the_way_through_json() -> None:
         {"id": "m", "engine": "llama", "files": [{"name": "m.gguf", "sources": [HERE]}]}
     )
     assert ModelEntry.model_validate_json(entry.model_dump_json()) == entry
+
+
+UPSTREAM = {"url": "https://host/v1"}
+DEEP: dict[str, Any] = {}
+for _ in range(40):
+    DEEP = {"a": DEEP}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"aliases": ["\0"]},
+        {"aliases": ["a\ud800"]},
+        {"aliases": ["a\nb"]},
+        {"aliases": ["a" * 201]},
+        {"options": {"a": "\0"}},
+        {"options": {"a": ["\ud800"]}},
+        {"options": {"\ud800": 1}},
+        {"options": {"a": float("nan")}},
+        {"options": {"a": {"b": float("inf")}}},
+        {"options": {"a": 2**63}},
+        {"options": {"a": "x" * 70_000}},
+        {"options": {"a": date(2026, 1, 1)}},
+        {"options": DEEP},
+        {"meta_data": {"license": "\ud800"}},
+        {"meta_data": {"display_name": "\0"}},
+        {"meta_data": {"max_sequence_length": 2**31}},
+        {"meta_data": {"hidden_size": float("inf")}},
+        {"upstream": {**UPSTREAM, "model": "\0"}},
+        {"upstream": {**UPSTREAM, "api_key_env": "A=B"}},
+        {"upstream": {**UPSTREAM, "api_key_env": ""}},
+    ],
+)
+def test_what_cannot_be_kept_or_sent_is_refused(fields: dict[str, Any]) -> None:
+    [place] = fields
+    assert place in refusal(ModelEntry, **{"id": "m", "upstream": UPSTREAM, **fields})
+
+
+def test_file_names_fit_into_a_directory() -> None:
+    assert "name" in refusal(WeightFile, name="m" * 201, sources=[HERE])
+
+
+def test_options_of_every_json_type() -> None:
+    options = {"a": [1, 2.5, None, True, {"text": "one\ntwo"}]}
+    entry = ModelEntry.model_validate({"id": "m", "upstream": UPSTREAM, "options": options})
+    assert entry.options == options

