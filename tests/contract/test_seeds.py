@@ -22,6 +22,9 @@ MODELS = {
 
 def snippet(server: Server, name: str) -> str:
     text = (SEEDS / name).read_text().replace(HOST, server.url)
+    if name == "completion.py":
+        # The tiny model has nothing to add to a question without a chat template.
+        text = text.replace("Llama-3.3-70B-Instruct", CHAT)
     for documented, ours in MODELS.items():
         text = text.replace(documented, ours)
     return text
@@ -64,7 +67,7 @@ def test_models_are_listed(server: Server) -> None:
 def test_meta_data(server: Server) -> None:
     program = snippet(server, "connect.py") + f"\nprint({snippet(server, 'meta_data.py')})"
     meta_data = ast.literal_eval(after_list(execute(server, [sys.executable, "-c", program])))
-    assert meta_data["max_sequence_length"] == 32_768
+    assert meta_data["max_sequence_length"] == 8_192
     assert meta_data["hidden_size"] == 0
     assert "max_output_length" in meta_data
 
