@@ -4,7 +4,24 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from stellwerk.wire.chat import Bias, Penalty, StreamOptions, Usage
+from stellwerk.wire.chat import AnswerModel, Created, Fingerprint, Id
+from stellwerk.wire.usage import (
+    Choices,
+    FrequencyPenalty,
+    LogitBias,
+    MinP,
+    ModelName,
+    PresencePenalty,
+    Seed,
+    Stop,
+    Streamed,
+    StreamOptionsField,
+    Temperature,
+    TopK,
+    TopP,
+    Usage,
+    User,
+)
 
 Tokens = list[Annotated[int, Meta(ge=0)]]
 
@@ -12,9 +29,7 @@ Tokens = list[Annotated[int, Meta(ge=0)]]
 class CompletionRequest(Struct, kw_only=True):
     """Raw text, and how the model is to go on with it."""
 
-    model: Annotated[
-        str, Meta(description="Id or alias of a model.", examples=["Qwen2.5-Coder-0.5B-Instruct"])
-    ]
+    model: ModelName
     prompt: Annotated[
         str | list[str | int | Tokens],
         Meta(
@@ -23,50 +38,34 @@ class CompletionRequest(Struct, kw_only=True):
         ),
     ]
     max_tokens: Annotated[
-        Annotated[int, Meta(ge=0)] | None, Meta(description="Most tokens of an answer. Default 16.")
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Most tokens of an answer. Default 16.", examples=[64]),
     ] = None
-    stream: Annotated[bool | None, Meta(description="Send the answer piece by piece.")] = None
-    stream_options: Annotated[
-        StreamOptions | None, Meta(description="Only together with `stream`.")
-    ] = None
-    n: Annotated[
-        Annotated[int, Meta(ge=1, le=128)] | None, Meta(description="Answers to each prompt.")
-    ] = None
+    stream: Streamed = None
+    stream_options: StreamOptionsField = None
+    n: Annotated[Choices | None, Meta(description="Answers to each prompt. Default 1.")] = None
     best_of: Annotated[
         Annotated[int, Meta(ge=1, le=20)] | None,
-        Meta(description="Of so many answers give the best. Only 1 is possible, or `n`."),
+        Meta(description="Of so many answers give the best. Local models: only the same as `n`."),
     ] = None
     echo: Annotated[bool | None, Meta(description="Put the prompt before the answer.")] = None
     suffix: Annotated[
-        str | None, Meta(description="Text behind the answer; local models cannot do that.")
+        str | None, Meta(description="Text behind the answer. Local models cannot do that.")
     ] = None
-    temperature: Annotated[
-        Annotated[float, Meta(ge=0, le=2)] | None,
-        Meta(description="0: always the likeliest token. Default 1.", examples=[0.2]),
-    ] = None
-    top_p: Annotated[
-        Annotated[float, Meta(ge=0, le=1)] | None,
-        Meta(description="Choose among the likeliest tokens of this joint probability."),
-    ] = None
-    seed: Annotated[int | None, Meta(description="Makes an answer repeatable.")] = None
-    stop: Annotated[
-        str | Annotated[list[str], Meta(max_length=4)] | None,
-        Meta(description="Up to four texts that end the answer."),
-    ] = None
-    presence_penalty: Annotated[
-        Penalty | None, Meta(description="Above 0: fewer tokens that were there before.")
-    ] = None
-    frequency_penalty: Annotated[
-        Penalty | None, Meta(description="Above 0: fewer tokens that were there often.")
-    ] = None
-    logit_bias: Annotated[
-        dict[str, Bias] | None, Meta(description="Token id -> what is added to its logit.")
-    ] = None
+    temperature: Temperature = None
+    top_p: TopP = None
+    top_k: TopK = None
+    min_p: MinP = None
+    seed: Seed = None
+    stop: Stop = None
+    presence_penalty: PresencePenalty = None
+    frequency_penalty: FrequencyPenalty = None
+    logit_bias: LogitBias = None
     logprobs: Annotated[
         Annotated[int, Meta(ge=0, le=5)] | None,
-        Meta(description="Tell the log-probabilities, and those of so many other tokens."),
+        Meta(description="Tell the log-probabilities, and those of so many likeliest tokens."),
     ] = None
-    user: Annotated[str | None, Meta(description="Your name for the end user. Not used.")] = None
+    user: User = None
 
 
 class CompletionLogprobs(Struct, kw_only=True):
@@ -83,7 +82,7 @@ class CompletionLogprobs(Struct, kw_only=True):
 class CompletionChoice(Struct, kw_only=True):
     """One answer, or in a stream a piece of it."""
 
-    index: Annotated[int, Meta(description="Its number, from 0.")]
+    index: Annotated[int, Meta(description="Its number, from 0: the prompt's, times `n`.")]
     text: Annotated[str, Meta(description="The text.")]
     logprobs: Annotated[CompletionLogprobs | None, Meta(description="If they were asked for.")] = (
         None
@@ -97,12 +96,15 @@ class CompletionChoice(Struct, kw_only=True):
 class Completion(Struct, kw_only=True):
     """The whole answer, or one event of a stream."""
 
-    id: Annotated[str, Meta(description="Names this answer.")]
-    object: Literal["text_completion"] = "text_completion"
-    created: Annotated[int, Meta(description="Unix seconds.")]
-    model: Annotated[str, Meta(description="The model, as the request named it.")]
+    id: Id
+    object: Annotated[Literal["text_completion"], Meta(description="Always `text_completion`.")] = (
+        "text_completion"
+    )
+    created: Created
+    model: AnswerModel
     choices: Annotated[list[CompletionChoice], Meta(description="The answers, or pieces.")]
     usage: Annotated[
         Usage | UnsetType | None,
         Meta(description="What the call took; in a stream only in the last chunk, if asked for."),
     ] = UNSET
+    system_fingerprint: Fingerprint = UNSET

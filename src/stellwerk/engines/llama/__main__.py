@@ -1,0 +1,4 @@
+from stellwerk.engines.host import main
+from stellwerk.engines.llama.server import load
+
+main(load)

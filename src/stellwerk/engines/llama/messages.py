@@ -1,0 +1,199 @@
+"""A conversation as this engine works with it, out of the messages of a request.
+
+Calls and their results are put together, and can be told in two ways: in the form of the model's
+own template, or in plain turns for models that do not follow that form.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stellwerk.base.errors import InvalidRequestError
+from stellwerk.base.ids import new_id
+from stellwerk.wire.messages import (
+    AssistantMessage,
+    FunctionMessage,
+    Message,
+    Part,
+    RefusalPart,
+    TextPart,
+    ToolMessage,
+    UserMessage,
+)
+
+Role = Literal["system", "user", "assistant"]
+
+
+class UnsupportedContentError(InvalidRequestError):
+    code = "unsupported_content"
+
+
+class UnknownCallError(InvalidRequestError):
+    code = "invalid_tool_call_id"
+
+
+class UnansweredCallError(InvalidRequestError):
+    code = "missing_tool_result"
+
+
+@dataclass(slots=True)
+class Said:
+    """Someone's words."""
+
+    role: Role
+    text: str
+
+
+@dataclass(slots=True)
+class Called:
+    """A function that was called, with its result."""
+
+    id: str
+    name: str
+    arguments: str
+    result: str | None = None
+
+
+Line = Said | Called
+
+
+def read(messages: Sequence[Message]) -> list[Line]:
+    """Raises `InvalidRequestError` that names the message which does not fit."""
+    lines: list[Line] = []
+    for number, message in enumerate(messages):
+        _add(lines, message, f"messages[{number}]")
+    for line in lines:
+        if isinstance(line, Called) and line.result is None:
+            raise UnansweredCallError(
+                f"The call {line.id!r} of {line.name} has no result: after an assistant's message "
+                "with `tool_calls` give a message of role `tool` for each of them.",
+                param="messages",
+            )
+    return lines
+
+
+def _add(lines: list[Line], message: Message, place: str) -> None:
+    match message:
+        case ToolMessage():
+            _find(lines, message.tool_call_id, place).result = _text(message.content, place)
+        case FunctionMessage():
+            lines.append(Called("", message.name, "", _text(message.content, place)))
+        case AssistantMessage():
+            text = _text(message.content, place) or message.refusal or ""
+            if text or not message.tool_calls:
+                lines.append(Said("assistant", text))
+            lines += [
+                Called(call.id, call.function.name, call.function.arguments)
+                for call in message.tool_calls or ()
+            ]
+        case UserMessage():
+            lines.append(Said("user", _text(message.content, place)))
+        case _:
+            lines.append(Said("system", _text(message.content, place)))
+
+
+def _find(lines: list[Line], call_id: str, place: str) -> Called:
+    for line in reversed(lines):
+        if isinstance(line, Called) and line.id == call_id and line.result is None:
+            return line
+    raise UnknownCallError(
+        f"`{place}.tool_call_id` is {call_id!r}, but no earlier assistant's message has an open "
+        "call of that id in `tool_calls`.",
+        param=f"{place}.tool_call_id",
+    )
+
+
+def _text(content: str | list[Part] | None, place: str) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "\n".join(_part(part, f"{place}.content[{i}]") for i, part in enumerate(content))
+
+
+def _part(part: Part, place: str) -> str:
+    if isinstance(part, TextPart):
+        return part.text
+    if isinstance(part, RefusalPart):
+        return part.refusal
+    kind = str(part.__struct_config__.tag)
+    takes = {"image_url": "images", "input_audio": "sound", "file": "files"}[kind]
+    raise UnsupportedContentError(
+        f"`{place}` is of type {kind!r}, but this model takes no {takes}, only text.", param=place
+    )
+
+
+def plain(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """Template messages without calls: a result becomes part of the user's turn before it."""
+    told: list[dict[str, Any]] = []
+    results: list[Called] = []
+    for line in _system_first(lines):
+        if isinstance(line, Called):
+            results.append(line)
+            continue
+        _tell_results(told, results)
+        told.append({"role": line.role, "content": line.text})
+    _tell_results(told, results)
+    return told
+
+
+def _tell_results(told: list[dict[str, Any]], results: list[Called]) -> None:
+    if not results:
+        return
+    texts = [f"{one.name} {one.arguments} returned:\n{one.result}" for one in results]
+    if not told or told[-1]["role"] != "user":
+        told.append({"role": "user", "content": ""})
+    parts = [told[-1]["content"], *texts, "Answer my question with this result."]
+    told[-1]["content"] = "\n\n".join(part for part in parts if part)
+    results.clear()
+
+
+def native(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """Template messages with calls and results in the template's own form."""
+    told: list[dict[str, Any]] = []
+    results: list[Called] = []
+    for line in _system_first(lines):
+        if isinstance(line, Called):
+            if not results:
+                _open_calls(told)
+            told[-1]["tool_calls"].append(_call(line))
+            results.append(line)
+            continue
+        _close_calls(told, results)
+        told.append({"role": line.role, "content": line.text})
+    _close_calls(told, results)
+    return told
+
+
+def _open_calls(told: list[dict[str, Any]]) -> None:
+    if not told or told[-1]["role"] != "assistant":
+        told.append({"role": "assistant", "content": ""})
+    told[-1]["tool_calls"] = []
+
+
+def _call(line: Called) -> dict[str, Any]:
+    line.id = line.id or new_id("call_")
+    function = {"name": line.name, "arguments": line.arguments or "{}"}
+    return {"id": line.id, "type": "function", "function": function}
+
+
+def _close_calls(told: list[dict[str, Any]], results: list[Called]) -> None:
+    told += [
+        {"role": "tool", "tool_call_id": one.id, "name": one.name, "content": one.result or ""}
+        for one in results
+    ]
+    results.clear()
+
+
+def _system_first(lines: Iterable[Line]) -> list[Line]:
+    """The conversation with its leading system messages as one: templates expect one or none."""
+    listed = list(lines)
+    leading = 0
+    while leading < len(listed) and _is_system(listed[leading]):
+        leading += 1
+    if leading < 2:
+        return listed
+    texts = [line.text for line in listed[:leading] if isinstance(line, Said)]
+    return [Said("system", "\n\n".join(texts)), *listed[leading:]]
+
+
+def _is_system(line: Line) -> bool:
+    return isinstance(line, Said) and line.role == "system"

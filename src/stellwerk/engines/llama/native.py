@@ -1,0 +1,117 @@
+"""llama.cpp itself: how it is started, and its HTTP side on a private Unix socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import xllamacpp
+
+from stellwerk.engines.llama.failures import EngineGoneError, failure
+from stellwerk.engines.llama.spec import Weights
+
+# Threads that wait for requests, not ones that compute: short questions (a prompt's length) must
+# not wait behind streams that wait for a slot.
+WAITERS = 64
+READY_EVERY = 0.05
+
+
+def start(weights: Weights, socket: Path, secret: str, threads: int) -> xllamacpp.Server:
+    """Load the weights and listen on `socket`. Raises `RuntimeError` for what cannot be loaded."""
+    options = weights.options
+    params = xllamacpp.CommonParams()
+    params.model.path = str(weights.path)
+    params.n_parallel = options.slots
+    # Each slot has its own part: four long requests at once cannot take room from each other.
+    params.n_ctx, params.kv_unified = weights.context * options.slots, False
+    params.n_batch = params.n_ubatch = options.batch
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads or threads
+    params.n_threads_http = WAITERS
+    params.cache_ram_mib = options.prompt_cache
+    params.use_jinja = True
+    params.hostnames, params.api_keys = [str(socket)], [secret]
+    params.ui = params.endpoint_slots = params.endpoint_metrics = False
+    params.verbosity = 0
+    return xllamacpp.Server(params)
+
+
+class Native:
+    """A client of llama.cpp's HTTP side."""
+
+    def __init__(self, socket: Path, secret: str) -> None:
+        self.session = aiohttp.ClientSession(
+            "http://llama",
+            # A closed connection is what stops its work, so none is used twice.
+            connector=aiohttp.UnixConnector(str(socket), limit=0, force_close=True),
+            headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
+            timeout=aiohttp.ClientTimeout(total=None),
+            read_bufsize=2**18,
+        )
+
+    async def close(self) -> None:
+        await self.session.close()
+
+    async def ready(self) -> None:
+        """Wait until the weights are loaded."""
+        while True:
+            try:
+                async with self.session.get("/health") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(READY_EVERY)
+
+    async def props(self) -> dict[str, Any]:
+        async with self.session.get("/props") as answer:
+            props: dict[str, Any] = await answer.json(loads=msgspec.json.decode)
+            return props
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
+        """One question, one answer, as JSON."""
+        try:
+            async with self.session.post(path, data=msgspec.json.encode(body)) as answer:
+                read = await answer.read()
+        except aiohttp.ClientError as error:
+            raise EngineGoneError(f"The engine does not answer: {error}") from error
+        if answer.status != 200:
+            raise failure(read, answer.status)
+        return msgspec.json.decode(read)
+
+    async def events(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """The data of each event of a streamed answer, without the last, `[DONE]`.
+
+        Closing the iterator closes the connection, which stops the work at once.
+        """
+        try:
+            async with self.session.post(path, data=msgspec.json.encode(body)) as answer:
+                if answer.status != 200:
+                    raise failure(await answer.read(), answer.status)
+                async for event in _split(answer.content):
+                    if event.startswith(b"data: ") and event != b"data: [DONE]":
+                        yield event[6:]
+        except aiohttp.ClientError as error:
+            raise EngineGoneError(f"The engine broke off in mid-answer: {error}") from error
+
+    async def prompt(self, messages: list[dict[str, Any]], **fields: Any) -> str:
+        """The text that the model's chat template makes of messages."""
+        answer = await self.ask("/apply-template", {"messages": messages, **fields})
+        return str(answer["prompt"])
+
+    async def tokens(self, text: str) -> list[int]:
+        body = {"content": text, "add_special": True, "parse_special": True}
+        tokens: list[int] = (await self.ask("/tokenize", body))["tokens"]
+        return tokens
+
+    async def text(self, tokens: list[int]) -> str:
+        return str((await self.ask("/detokenize", {"tokens": tokens}))["content"])
+
+
+async def _split(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in content.iter_any():
+        *events, rest = (rest + chunk).split(b"\n\n")
+        for event in events:
+            yield event.strip()

@@ -1,0 +1,74 @@
+"""llama: language models in GGUF files, on the processor.
+
+Run by xllamacpp 2026.10.11549 (llama.cpp b11549), which needs AVX2. One child process per model,
+with several slots that share each step (continuous batching). Limits: text only, one file of
+weights (or the first of a split set), no log-probabilities of a prompt.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stellwerk.base.errors import InvalidRequestError
+from stellwerk.engines.llama.gguf import Header, read_header
+from stellwerk.engines.llama.options import CONTEXT, Options, OptionsError, read_options
+from stellwerk.ports.engines import Description, EngineSpec, Launch
+
+# What Python, the tokenizer and the work space of a step take beside weights and caches; measured.
+OVERHEAD = 230 * 2**20
+
+
+class NoWeightsError(InvalidRequestError):
+    code = "no_weights"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model's file, what its header says, and how it is to be run."""
+
+    path: Path
+    size: int
+    header: Header
+    options: Options
+
+    @property
+    def context(self) -> int:
+        """Tokens that one request may use, prompt and answer together."""
+        trained = self.header.context
+        asked = self.options.context
+        if asked is None:
+            return min(trained, CONTEXT) if trained else CONTEXT
+        if trained and asked > trained:
+            raise OptionsError(
+                f"Options of the engine llama: `context` is {asked}, but {self.path.name} was "
+                f"trained for {trained} tokens. Give at most {trained}."
+            )
+        return asked
+
+    @property
+    def footprint(self) -> int:
+        cache = self.header.cache_bytes * self.context * self.options.slots
+        return self.size + cache + self.options.prompt_cache * 2**20 + OVERHEAD
+
+
+def weights(launch: Launch) -> Weights:
+    """Read the header of a launch's weights. Errors as in `EngineSpec.describe`."""
+    if not launch.files:
+        raise NoWeightsError(f"The model {launch.model} names no file of weights.")
+    paths = [Path(file) for file in launch.files]
+    size = sum(path.stat().st_size for path in paths)
+    return Weights(paths[0], size, read_header(paths[0]), read_options(launch.options))
+
+
+def describe(launch: Launch) -> Description:
+    """Read the header of the weights."""
+    found = weights(launch)
+    return Description(context=found.context, footprint=found.footprint)
+
+
+SPEC = EngineSpec(
+    name="llama",
+    module="stellwerk.engines.llama",
+    serves="LLM",
+    operations=frozenset({"chat.completions", "completions"}),
+    describe=describe,
+)
