@@ -1,6 +1,10 @@
 """Writes the pages of docs/reference from the code: `make docs`. A test compares them."""
 
+import ast
+import importlib
 import inspect
+import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+import stellwerk
 from stellwerk.base.errors import StellwerkError
 from stellwerk.base.settings import Settings
 from stellwerk.cli import app as command_line
@@ -102,19 +107,48 @@ def endpoints_page() -> Iterator[str]:
 
 def errors_page() -> Iterator[str]:
     yield NOTE + "# Errors\n"
-    yield "The `code` of an error object is stable; its message is for people.\n"
+    yield (
+        'Every error is `{"error": {"message", "type", "param", "code"}, "detail"}`. '
+        "`code` is stable; `message` (and `detail`, which repeats it) is for people.\n"
+    )
     yield "| status | type | code | meaning |"
     yield "|---|---|---|---|"
-    found = {(kind.kind.status, kind.code or "", kind) for kind in _families(StellwerkError)}
-    for status, code, family in sorted(found, key=lambda row: (row[0], row[1])):
+    import_all()
+    found: dict[tuple[int, str, str], str] = {}
+    for family in _families(StellwerkError):
         text = inspect.cleandoc(family.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-        if code:
-            yield f"| {status} | `{family.kind.type}` | `{code}` | {text} |"
+        text = re.sub(r"^\d{3}: (.)", lambda match: match[1].upper(), text)
+        found.setdefault((family.kind.status, family.kind.type, family.code or ""), text)
+    for (status, kind, code), text in sorted(found.items()):
+        yield f"| {status} | `{kind}` | `{code}` | {text} |"
+    known = {code for _, _, code in found}
+    yield "\nCodes of single failures, whose message says it all:\n"
+    yield ", ".join(f"`{code}`" for code in sorted(_single_codes() - known))
+
+
+def import_all() -> None:
+    """Import every module, so that every family of errors is known."""
+    for module in pkgutil.walk_packages(stellwerk.__path__, "stellwerk."):
+        if not module.name.endswith("__main__") and ".migrations." not in module.name:
+            importlib.import_module(module.name)
+
+
+def _single_codes() -> set[str]:
+    """Every constant that is handed over as `code=`."""
+    source = Path(stellwerk.__path__[0])
+    trees = [ast.parse(path.read_text("utf-8")) for path in source.rglob("*.py")]
+    keywords = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.keyword)]
+    values = [node.value for node in keywords if node.arg == "code"]
+    return {
+        value.value
+        for value in values
+        if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    }
 
 
 def _families(family: type[StellwerkError]) -> Iterator[type[StellwerkError]]:
     for derived in family.__subclasses__():
-        if "code" in vars(derived):
+        if vars(derived).get("code"):
             yield derived
         yield from _families(derived)
 
