@@ -9,7 +9,7 @@ import pytest
 
 from stellwerk.base.errors import UnavailableError
 from stellwerk.engines.e5.spec import SPEC
-from stellwerk.ports.engines import Endpoint
+from stellwerk.ports.engines import Description, Endpoint, Launch
 from stellwerk.supervisor.broker import LocalBroker
 from stellwerk.supervisor.broker_errors import (
     ClosedError,
@@ -233,6 +233,15 @@ async def test_missing_weights_are_named(open_broker: Open) -> None:
         with pytest.raises(WeightsError, match=r"/none\.bin"):
             async with broker.lease(model("a", files=("/none.bin",))):
                 raise AssertionError("it cannot be loaded")
+
+
+async def test_broken_weights_are_named(open_broker: Open) -> None:
+    def describe(_: Launch) -> Description:
+        raise ValueError("the header of /w.gguf ends early.")
+
+    async with open_broker(spec=replace(SPEC, describe=describe)) as broker:
+        with pytest.raises(WeightsError, match=r"^broken .*: the header of /w.gguf ends early\.$"):
+            await use(broker, "broken")
 
 
 async def test_an_engine_that_nobody_knows(open_broker: Open) -> None:

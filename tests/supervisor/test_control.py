@@ -2,12 +2,24 @@ import asyncio
 import contextlib
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stellwerk.base.errors import Kind, UnavailableError
+from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError, UnavailableError
+from stellwerk.engines.e5.spec import SPEC
+from stellwerk.ports.engines import Description, Launch
 from stellwerk.supervisor.control import BrokerClient, BrokerLostError, serve_broker
+from stellwerk.supervisor.messages import (
+    LONGEST,
+    Acquire,
+    Granted,
+    Inspect,
+    Inspected,
+    answer,
+    line,
+)
 from tests.supervisor.conftest import GIB, Open, model, status_of, until
 
 HOLD = """
@@ -54,6 +66,56 @@ async def test_errors_cross(open_broker: Open, tmp_path: Path) -> None:
         assert caught.value.kind is Kind.UNAVAILABLE
         assert caught.value.code == "model_too_large"
         assert caught.value.retry_after is None
+
+
+async def test_an_unforeseen_failure_is_answered(open_broker: Open, tmp_path: Path) -> None:
+    def describe(_: Launch) -> Description:
+        raise KeyError("architecture")
+
+    path = tmp_path / "broker"
+    async with (
+        open_broker(spec=replace(SPEC, describe=describe)) as broker,
+        serve_broker(broker, path),
+        BrokerClient(path) as client,
+    ):
+        with pytest.raises(StellwerkError, match="unseen cannot be loaded") as caught:
+            async with client.lease(model("unseen")):
+                raise AssertionError("it cannot be described")
+        assert caught.value.kind is Kind.INTERNAL
+
+
+async def test_a_launch_that_is_too_long_harms_nobody_else(
+    open_broker: Open, tmp_path: Path
+) -> None:
+    path = tmp_path / "broker"
+    async with (
+        open_broker() as broker,
+        serve_broker(broker, path),
+        BrokerClient(path) as client,
+        client.lease(model("a")) as endpoint,
+    ):
+        with pytest.raises(InvalidRequestError, match="4194304 is the limit"):
+            async with client.lease(model("b", options={"words": "x" * LONGEST})):
+                raise AssertionError("it is too long")
+        async with client.lease(model("a")) as same:
+            assert same == endpoint
+            assert status_of(broker, "a").leases == 2
+
+
+@pytest.mark.parametrize(
+    "noise", [b"x" * (LONGEST + 2**20), b"{}", b'{"type": "Acquire"}', b"\xff"]
+)
+async def test_what_is_not_understood_cuts_no_connection(
+    open_broker: Open, tmp_path: Path, noise: bytes
+) -> None:
+    path = tmp_path / "broker"
+    async with open_broker() as broker, serve_broker(broker, path):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(line(Acquire(1, model("a"))) + noise + b"\n" + line(Inspect(2)))
+        assert isinstance(answer(await reader.readline()), Inspected)
+        assert isinstance(answer(await reader.readline()), Granted)
+        assert status_of(broker, "a").leases == 1
+        writer.close()
 
 
 async def test_options_cross(open_broker: Open, tmp_path: Path) -> None:

@@ -112,8 +112,10 @@ class LocalBroker:
         if size is None:
             try:
                 size = (await asyncio.to_thread(spec.describe, launch)).footprint
-            except OSError as error:
-                raise WeightsError(f"{launch.model} has no readable weights: {error}.") from error
+            except (OSError, ValueError) as error:
+                # Weights that are cut off or something else are a ValueError.
+                reason = str(error).rstrip(".")
+                raise WeightsError(f"{launch.model} has no readable weights: {reason}.") from error
         return self._places.setdefault(launch.key, Place(launch, spec, size))
 
     async def _wait(self, place: Place) -> Lease:

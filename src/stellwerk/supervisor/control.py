@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from stellwerk.base.errors import StellwerkError, UnavailableError
+from stellwerk.base.errors import InvalidRequestError, StellwerkError, UnavailableError
+from stellwerk.base.log import get_logger
 from stellwerk.ports.engines import Endpoint, Launch
 from stellwerk.supervisor.broker import LocalBroker
 from stellwerk.supervisor.messages import (
@@ -24,6 +25,19 @@ from stellwerk.supervisor.messages import (
     line,
     question,
 )
+
+log = get_logger("supervisor")
+
+
+class LaunchTooLargeError(InvalidRequestError):
+    """What is to be told to the parent process does not go into one message."""
+
+    code = "launch_too_large"
+
+    def __init__(self, launch: Launch, size: int) -> None:
+        super().__init__(
+            f"{launch.model} has {size} bytes of `options` and `files`, and {LONGEST} is the limit."
+        )
 
 
 class BrokerLostError(UnavailableError):
@@ -70,15 +84,22 @@ class _Talk:
 
     async def run(self, reader: asyncio.StreamReader) -> None:
         try:
-            while text := await reader.readline():
-                self._hear(question(text))
-        except ConnectionError:
-            pass
+            with suppress(ConnectionError):
+                while not reader.at_eof():
+                    await self._hear_next(reader)
         finally:
             leases = list(self._leases.values())
             for lease in leases:
                 lease.cancel()
             await asyncio.gather(*leases, return_exceptions=True)
+
+    async def _hear_next(self, reader: asyncio.StreamReader) -> None:
+        try:
+            if text := await reader.readline():
+                self._hear(question(text))
+        except ValueError as error:
+            # Too long, or no question. All other requests of that hub go on.
+            log.warning("a hub is not understood", reason=str(error))
 
     def _hear(self, asked: Question) -> None:
         match asked:
@@ -100,6 +121,11 @@ class _Talk:
                 await asyncio.Event().wait()
         except StellwerkError as error:
             self._say(Refused.of(number, error))
+        except Exception:
+            # This socket is a door: who asked would wait for an answer for ever.
+            log.exception("lease broke", model=launch.model)
+            broken = StellwerkError(f"{launch.model} cannot be loaded: see the server's log.")
+            self._say(Refused.of(number, broken))
 
     def _say(self, said: Answer) -> None:
         if not self._writer.is_closing():
@@ -125,12 +151,16 @@ class BrokerClient:
     async def lease(self, launch: Launch) -> AsyncIterator[Endpoint]:
         """Wait until the model is loaded; it stays loaded until the lease is given back.
 
-        Raises what the broker raises, and `BrokerLostError` when it cannot be reached.
+        Raises what the broker raises, `BrokerLostError` when it cannot be reached, and
+        `LaunchTooLargeError`.
         """
         connected = await self._connected()
         number = connected.next_number()
+        asked = Acquire(number, launch)
+        if (size := len(line(asked))) > LONGEST:
+            raise LaunchTooLargeError(launch, size)
         try:
-            granted = await connected.ask(Acquire(number, launch))
+            granted = await connected.ask(asked)
             assert isinstance(granted, Granted)
             yield granted.endpoint
         finally:
