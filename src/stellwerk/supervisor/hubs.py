@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from stellwerk.base.errors import StellwerkError
 from stellwerk.base.log import get_logger
 from stellwerk.supervisor.backoff import Backoff
 from stellwerk.supervisor.children import Child, ChildError
+from stellwerk.supervisor.shared_metrics import environment, forget
 
 log = get_logger("supervisor")
 
@@ -24,12 +26,19 @@ class HubStartError(StellwerkError):
 
 @dataclass(frozen=True, slots=True)
 class HubOrders:
-    """How a hub process is started: its command, its line of orders, its inherited descriptor."""
+    """How a hub process is started: its command, its line of orders, its inherited descriptor.
+
+    `metrics` is a directory in which several hubs keep their counts.
+    """
 
     command: Sequence[str]
     orders: bytes
     fd: int
-    environment: Mapping[str, str] | None = None
+    metrics: Path | None = None
+
+    @property
+    def environment(self) -> Mapping[str, str] | None:
+        return environment(self.metrics) if self.metrics else None
 
 
 class Hubs:
@@ -92,6 +101,8 @@ class Hubs:
             end = await child.ended()
             self._running.discard(child)
             await child.stop(0)
+            if self._orders.metrics:
+                forget(self._orders.metrics, child.pid)
             delay = backoff.fail(clock(), clock() - since)
             log.warning("hub ended; it is started again", end=end, delay=delay)
             child = await self._start_again(backoff)

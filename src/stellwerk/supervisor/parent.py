@@ -1,7 +1,6 @@
 """The parent process: it owns PostgreSQL, the engines, the listening socket and the hubs."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -155,13 +154,12 @@ class _Parent:
             command=self._parts.hub_command,
             orders=msgspec.json.encode(orders),
             fd=fd,
-            environment=_with_shared_metrics(run_dir) if settings.workers > 1 else None,
+            metrics=_metrics(run_dir) if settings.workers > 1 else None,
         )
         return Hubs(hub_orders, settings.workers, settings.shutdown_grace + CLOSING)
 
 
-def _with_shared_metrics(run_dir: Path) -> dict[str, str]:
-    """Our environment, and a directory in which prometheus-client sums over the hubs."""
+def _metrics(run_dir: Path) -> Path:
     directory = run_dir / "metrics"
     directory.mkdir()
-    return {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)}
+    return directory
