@@ -1,7 +1,15 @@
+import json
+
 import pytest
 
+from stellwerk.base.model_entry import ModelEntry
+from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.keys.types import Scope
 from tests.web.conftest import Web
+
+# Written here, because httpx itself cannot write half of a surrogate pair.
+JSON = {"Content-Type": "application/json"}
+UP = {"url": "http://127.0.0.1:9/v1"}
 
 
 async def test_a_key_s_life(web: Web) -> None:
@@ -41,12 +49,26 @@ async def test_only_an_administrator(web: Web) -> None:
         ({"name": "a", "modles": ["x"]}, "modles"),
         ({"name": "a", "expires_at": "2030-01-01T00:00:00"}, "expires_at"),
         ({"name": "a", "models": []}, "models"),
+        ({"name": "a", "models": ["a\0"]}, "models.0"),
+        ({"name": "a", "models": ["a\ud800"]}, "models.0"),
+        ({"name": "a", "expires_at": "9999-12-31T23:59:59-12:00"}, "expires_at"),
+        ({"name": "a", "expires_at": "2001-01-01T00:00:00Z"}, "expires_at"),
+        ({"name": "a", "expires_at": 1}, "expires_at"),
+        ({"name": "key_" + "0" * 32}, "name"),
     ],
 )
 async def test_a_wrong_key_field_is_named(web: Web, body: object, param: str) -> None:
-    answer = await web.client.post("/admin/keys", json=body)
+    answer = await web.client.post("/admin/keys", content=json.dumps(body), headers=JSON)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
+
+
+@pytest.mark.parametrize("place", ["keys", "models"])
+async def test_what_cannot_be_a_name_is_not_found(web: Web, place: str) -> None:
+    for name in ("%00", "a%00b", "%ED%A0%80", "%0A"):
+        assert (await web.client.delete(f"/admin/{place}/{name}")).status_code == 404
+    assert (await web.client.get("/admin/keys/%00")).status_code == 404
+    assert (await web.client.post("/admin/keys/%00/rotate")).status_code == 404
 
 
 async def test_conflicts_are_not_repeated(web: Web) -> None:
@@ -75,9 +97,36 @@ async def test_the_catalogue_changes_at_run_time(web: Web) -> None:
         ({"id": "x", "engine": "e5"}, "type"),
         ({"id": "a b", "engine": "llama"}, "id"),
         ({"id": "x", "upstream": {"url": "nowhere"}}, "upstream.url"),
+        ({"id": "x", "upstream": {**UP, "api_key_env": "HOME"}}, "upstream.api_key_env"),
+        ({"id": "x", "upstream": UP, "options": {"a": "\0"}}, "options"),
+        ({"id": "x", "upstream": UP, "options": {"a": "\ud800"}}, "options"),
+        ({"id": "x", "upstream": UP, "options": {"a": 10**30}}, "options"),
+        ({"id": "x", "upstream": UP, "options": {"a": float("inf")}}, "options"),
+        ({"id": "x", "upstream": UP, "aliases": ["\0"]}, "aliases.0"),
+        (
+            {"id": "x", "upstream": UP, "meta_data": {"hidden_size": 2**31}},
+            "meta_data.hidden_size",
+        ),
+        ({"id": "x", "engine": "e5", "type": "EMBEDDING", "options": {"a": 1}}, "options"),
     ],
 )
 async def test_a_wrong_entry_is_refused(web: Web, entry: object, param: str | None) -> None:
-    answer = await web.client.post("/admin/models", json=entry)
+    answer = await web.client.post("/admin/models", content=json.dumps(entry), headers=JSON)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
+
+
+async def test_an_entry_that_is_not_offered_is_shown_with_its_problem(web: Web) -> None:
+    await Catalog(web.hub.database, []).put(
+        ModelEntry.model_validate({"id": "mine", "aliases": ["latest"], "upstream": UP})
+    )
+    await web.hub.catalog.load()
+    listed = (await web.client.get("/admin/models")).json()["data"]
+    assert [(one["id"], one["origin"], bool(one["problem"])) for one in listed] == [
+        ("chat", "file", False),
+        ("vectors", "file", False),
+        ("org/voice", "file", False),
+        ("mine", "admin", True),
+    ]
+    assert listed[-1]["entry"]["aliases"] == ["latest"]
+    assert (await web.client.delete("/admin/models/mine")).status_code == 204

@@ -11,6 +11,7 @@ from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.starter import starter_models
 from stellwerk.features.catalog.types import Model, Models
+from stellwerk.features.catalog.upstream_key import check_key_of_file
 from stellwerk.features.weights.progress import shown
 from stellwerk.features.weights.store import Store
 
@@ -29,11 +30,24 @@ def declared_models(settings: Settings) -> list[Model]:
 
 
 def describer(settings: Settings) -> Describer:
-    """Raises `InvalidRequestError` when a declared model names an engine that is not there."""
+    """Raises `InvalidRequestError` for a declared model with an engine that is not there.
+
+    So it does for an upstream's key that stands in one of our own settings.
+    """
     made = Describer(SPECS, Store(settings.models_dir))
     for model in declared_models(settings):
-        made.check(model.entry)
+        made.check_engine(model.entry)
+        check_key_of_file(model.entry)
     return made
+
+
+def check_models(settings: Settings) -> None:
+    """Raises `InvalidRequestError` and `EntryConflictError` for what can never be served."""
+    engines = describer(settings)
+    declared = declared_models(settings)
+    Models.of(declared)
+    for model in declared:
+        engines.check(model.entry)
 
 
 async def known_models(settings: Settings) -> Models:

@@ -6,11 +6,9 @@ from stellwerk import __version__
 from stellwerk.base.settings import Settings
 from stellwerk.compose.database import embedded_postgres
 from stellwerk.compose.engines import SPECS
-from stellwerk.compose.models import declared_models, describer
+from stellwerk.compose.models import check_models, declared_models
 from stellwerk.data.database import Database
-from stellwerk.features.catalog.types import Models
 from stellwerk.features.keys.service import Keys
-from stellwerk.features.keys.types import NewKey, Scope
 from stellwerk.features.weights.store import Store
 from stellwerk.migrations import upgrade
 from stellwerk.supervisor.parent import Parts, supervise
@@ -18,8 +16,7 @@ from stellwerk.supervisor.parent import Parts, supervise
 
 async def serve(settings: Settings) -> None:
     """Serve until a signal asks to stop. Raises what `supervise` raises."""
-    describer(settings)
-    Models.of(declared_models(settings))
+    check_models(settings)
     postgres = embedded_postgres(settings, _say)
     url = settings.database.url
     dsn = postgres.dsn if postgres else url.get_secret_value() if url else ""
@@ -40,8 +37,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def _first_key(keys: Keys) -> None:
-    if await keys.none_exist():
-        issued = await keys.create(NewKey(name="admin", scopes=tuple(Scope)))
+    if issued := await keys.first_admin():
         _tell(f"Your admin key, shown this once: {issued.key}")
 
 

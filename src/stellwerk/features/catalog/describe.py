@@ -1,6 +1,7 @@
 """What can be truly said of a model, from its entry and from its weights."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from stellwerk.base.errors import InvalidRequestError, StellwerkError
 from stellwerk.base.log import get_logger
@@ -29,6 +30,25 @@ class Describer:
         return self._specs[model.entry.engine] if model.entry.engine else None
 
     def check(self, entry: ModelEntry) -> None:
+        """Raise `InvalidRequestError` for what can never run, as far as it can be known now.
+
+        The engine looks at the options when the weights are here.
+        """
+        self.check_engine(entry)
+        if entry.engine is None or not self._store.present(entry):
+            return
+        spec, launch = self._specs[entry.engine], self._launch(entry)
+        try:
+            spec.describe(launch)
+        except InvalidRequestError as error:
+            param = _fault(entry, spec, launch)
+            if param is not None:
+                message = f"{entry.id!r}: {error.message}"
+                raise InvalidRequestError(message, param=param) from error
+        except (OSError, ValueError):
+            return
+
+    def check_engine(self, entry: ModelEntry) -> None:
         """Raise `InvalidRequestError` for an engine that does not exist or cannot do the type."""
         if entry.engine is None:
             return
@@ -52,11 +72,14 @@ class Describer:
                 f"The weights of {model.id!r} are not on this machine. "
                 f"Fetch them with `stellwerk models pull {model.id}`."
             )
+        return self._launch(model.entry)
+
+    def _launch(self, entry: ModelEntry) -> Launch:
         return Launch(
-            model=model.id,
-            engine=model.entry.engine or "",
-            files=tuple(str(self._store.path(file)) for file in model.entry.files),
-            options=model.entry.options,
+            model=entry.id,
+            engine=entry.engine or "",
+            files=tuple(str(self._store.path(file)) for file in entry.files),
+            options=entry.options,
         )
 
     def describe(self, model: Model) -> Description:
@@ -99,6 +122,21 @@ class Describer:
 
 def _first(said: int | None, read: int) -> int:
     return read if said is None else said
+
+
+def _fault(entry: ModelEntry, spec: EngineSpec, launch: Launch) -> str | None:
+    """The field that makes `describe` fail; None for weights that can be fetched again."""
+    if entry.options and _readable(spec, replace(launch, options={})):
+        return "options"
+    return None if entry.files else "files"
+
+
+def _readable(spec: EngineSpec, launch: Launch) -> bool:
+    try:
+        spec.describe(launch)
+    except (StellwerkError, OSError, ValueError):
+        return False
+    return True
 
 
 def _read(spec: EngineSpec, launch: Launch) -> Description:

@@ -1,9 +1,10 @@
 """The catalogue: starter models, those of the configuration file, those of the admin API."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import delete, func, select
+from sqlalchemy import Row, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +13,7 @@ from stellwerk.base.model_entry import ModelEntry
 from stellwerk.data.database import Database
 from stellwerk.data.notify import notify
 from stellwerk.features.catalog.errors import EntryConflictError, UnknownModelError
+from stellwerk.features.catalog.merged import LeftOut, Stored, merged
 from stellwerk.features.catalog.tables import models as table
 from stellwerk.features.catalog.types import Model, Models
 
@@ -27,24 +29,25 @@ class Catalog:
         self._database = database
         self._declared = declared
         self.models = Models.of(declared)
+        self.left_out: tuple[LeftOut, ...] = ()
 
     async def load(self) -> None:
         async with self._database.connect() as connection:
-            stored = await _stored(connection)
-        self.models = self._merged(stored)
+            found = merged(self._declared, await _stored(connection))
+        reasons = {one.id: one.reason.message for one in found.left_out}
+        if reasons and reasons != {one.id: one.reason.message for one in self.left_out}:
+            log.warning("stored models are left out", reasons=reasons)
+        self.models, self.left_out = found.models, found.left_out
 
     async def put(self, entry: ModelEntry, *, new: bool = False) -> Model:
         """Add or replace an entry. With `new`, an id that exists is refused.
 
-        Raises `EntryConflictError` for an id of the configuration file or a name that is taken.
+        Raises `EntryConflictError` for an id of the configuration file or a name that is taken,
+        and `InvalidRequestError` for an upstream's key that it may not name.
         """
         async with self._database.begin() as connection:
             await _one_change_at_a_time(connection)
-            stored = await _stored(connection)
-            before = self._merged(stored).find(entry.id)
-            self._refuse(entry.id, before, new=new)
-            others = [model for model in stored if model.id != entry.id]
-            Models.of([*self._declared, *others, Model(entry, "admin", 0)])
+            self._refuse(entry, await _stored(connection), new=new)
             values = {"id": entry.id, "entry": entry.model_dump(mode="json")}
             statement = upsert(table).values(values)
             statement = statement.on_conflict_do_update(
@@ -57,6 +60,9 @@ class Catalog:
 
     async def remove(self, name: str) -> None:
         """Take out an entry that the admin API made."""
+        if not name.isprintable():
+            # PostgreSQL would refuse NUL, and nothing can be called so.
+            raise self._not_removable(name)
         async with self._database.begin() as connection:
             statement = delete(table).where(table.c.id == name).returning(table.c.id)
             if await connection.scalar(statement) is None:
@@ -64,23 +70,18 @@ class Catalog:
             await notify(connection, CHANNEL)
         await self.load()
 
-    def _merged(self, stored: Sequence[Model]) -> Models:
-        of_file = {model.id for model in self._declared if model.origin == "file"}
-        try:
-            return Models.of([*self._declared, *(m for m in stored if m.id not in of_file)])
-        except EntryConflictError as error:
-            # The file was edited after the admin API took the name: the file's word counts.
-            log.warning("stored models are left out", reason=error.message)
-            return Models.of(self._declared)
-
-    @staticmethod
-    def _refuse(name: str, before: Model | None, *, new: bool) -> None:
-        if before is not None and before.origin == "file":
-            raise EntryConflictError(
-                f"{name!r} stands in the configuration file; change it there.", param="id"
-            )
-        if before is not None and new and before.origin == "admin":
-            raise EntryConflictError(f"There is a model {name!r} already.", param="id")
+    def _refuse(self, entry: ModelEntry, stored: Sequence[Stored], *, new: bool) -> None:
+        """Raise when `entry` cannot be offered, or would push another one out."""
+        if new and any(one.id == entry.id for one in stored):
+            raise EntryConflictError(f"There is a model {entry.id!r} already.", param="id")
+        out_before = {one.id for one in merged(self._declared, stored).left_out} - {entry.id}
+        # An entry that is replaced keeps its place, which decides who was first.
+        changed = {one.id: one for one in stored}
+        created = changed[entry.id].created if entry.id in changed else 0
+        changed[entry.id] = Stored(entry.id, entry, created)
+        for one in merged(self._declared, list(changed.values())).left_out:
+            if one.id not in out_before:
+                raise one.reason
 
     def _not_removable(self, name: str) -> EntryConflictError | UnknownModelError:
         model = self.models.find(name)
@@ -98,15 +99,18 @@ async def _one_change_at_a_time(connection: AsyncConnection) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(CHANNEL))))
 
 
-async def _stored(connection: AsyncConnection) -> list[Model]:
+async def _stored(connection: AsyncConnection) -> list[Stored]:
     rows = await connection.execute(select(table).order_by(table.c.created_at, table.c.id))
-    models = []
-    for row in rows:
-        try:
-            entry = ModelEntry.model_validate(row.entry)
-        except ValidationError as error:
-            # A newer version wrote it, and others than this one can read it.
-            log.warning("a stored model is left out", model=row.id, reason=str(error))
-        else:
-            models.append(Model(entry, "admin", int(row.created_at.timestamp())))
-    return models
+    return [_read(row) for row in rows]
+
+
+def _read(row: Row[Any]) -> Stored:
+    created = int(row.created_at.timestamp())
+    try:
+        return Stored(row.id, ModelEntry.model_validate(row.entry), created)
+    except ValidationError as error:
+        # A newer version wrote it, and others than this one can read it.
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        reason = f"This version of Stellwerk cannot read {row.id!r}: {place}: {first['msg']}."
+        return Stored(row.id, None, created, EntryConflictError(reason))

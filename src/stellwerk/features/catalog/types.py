@@ -37,18 +37,32 @@ class Models:
 
         Raises `EntryConflictError` when a name stands for two models.
         """
-        by_id = {model.id: model for model in models}
-        aliases: dict[str, str] = {}
-        for model in by_id.values():
-            for alias in model.entry.aliases:
-                other = alias if alias in by_id else aliases.get(alias)
-                if other not in {None, model.id}:
-                    raise EntryConflictError(
-                        f"The alias {alias!r} of {model.id!r} stands for {other!r} already.",
-                        param="aliases",
-                    )
-                aliases[alias] = model.id
-        return cls(by_id, aliases)
+        made = cls()
+        for model in {model.id: model for model in models}.values():
+            made.add(model)
+        return made
+
+    def add(self, model: Model) -> None:
+        """Take in a model, or replace the one with its id; for whoever builds the catalogue.
+
+        Raises `EntryConflictError`, and changes nothing, when a name stands for another model.
+        """
+        if (other := self.aliases.get(model.id)) not in {None, model.id}:
+            raise EntryConflictError(
+                f"The id {model.id!r} is an alias of {other!r} already.", param="id"
+            )
+        for alias in model.entry.aliases:
+            other = alias if alias in self.by_id else self.aliases.get(alias)
+            if other not in {None, model.id}:
+                raise EntryConflictError(
+                    f"The alias {alias!r} of {model.id!r} stands for {other!r} already.",
+                    param="aliases",
+                )
+        if replaced := self.by_id.get(model.id):
+            for alias in replaced.entry.aliases:
+                self.aliases.pop(alias, None)
+        self.by_id[model.id] = model
+        self.aliases.update(dict.fromkeys(model.entry.aliases, model.id))
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self.by_id.values())

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, or_, select, update
+from sqlalchemy import Row, Select, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.ids import new_id
@@ -15,9 +15,22 @@ from stellwerk.data.notify import notify
 from stellwerk.features.keys.errors import NameTakenError, UnknownKeyError
 from stellwerk.features.keys.secrets import digest, new_secret, shown_end, shown_prefix
 from stellwerk.features.keys.tables import api_keys, projects
-from stellwerk.features.keys.types import IssuedKey, Key, NewKey
+from stellwerk.features.keys.types import IssuedKey, Key, NewKey, Scope
 
 CHANNEL = "keys"
+
+# Any number that no other program is likely to lock in the same database.
+FIRST_ADMIN = 7824617203
+
+ADMINS = (
+    select(api_keys.c.id)
+    .where(
+        api_keys.c.revoked_at.is_(None),
+        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > func.now()),
+        api_keys.c.scopes.any_() == Scope.ADMIN.value,
+    )
+    .limit(1)
+)
 
 
 class Keys:
@@ -30,23 +43,31 @@ class Keys:
         """Make a key. Raises `NameTakenError` when a live key of the project has the name."""
         secret = new_secret()
         async with self._database.begin() as connection:
-            project_id = await _project_id(connection, new.project)
-            values = {
-                "id": new_id("key_"),
-                "project_id": project_id,
-                "name": new.name,
-                "models": list(new.models),
-                "scopes": [scope.value for scope in new.scopes],
-                "expires_at": new.expires_at,
-                **_columns_of(secret),
-            }
-            try:
-                await connection.execute(insert(api_keys).values(values))
-            except IntegrityError as error:
-                message = f"The project {new.project!r} has a key named {new.name!r} already."
-                raise NameTakenError(message, param="name") from error
+            key = await _insert(connection, new, secret)
+            if key is None:
+                raise NameTakenError(
+                    f"The project {new.project!r} has a key named {new.name!r} already.",
+                    param="name",
+                )
             await notify(connection, CHANNEL)
-            return _issued(await _one(connection, values["id"]), secret)
+            return _issued(await _one(connection, key), secret)
+
+    async def first_admin(self) -> IssuedKey | None:
+        """A key with every scope; None where a live key has the scope admin already.
+
+        However many machines ask at once, one of them gets a key.
+        """
+        secret = new_secret()
+        async with self._database.begin() as connection:
+            await connection.execute(select(func.pg_advisory_xact_lock(FIRST_ADMIN)))
+            if await connection.scalar(ADMINS) is not None:
+                return None
+            names = (f"admin-{number}" if number > 1 else "admin" for number in count(1))
+            new = NewKey(name=next(names), scopes=tuple(Scope))
+            while (key := await _insert(connection, new, secret)) is None:
+                new = new.model_copy(update={"name": next(names)})
+            await notify(connection, CHANNEL)
+            return _issued(await _one(connection, key), secret)
 
     async def list(self, *, include_revoked: bool = False) -> list[Key]:
         """All keys, oldest first."""
@@ -86,9 +107,27 @@ class Keys:
             await notify(connection, CHANNEL)
             return _issued(await _one(connection, row.id), secret)
 
-    async def none_exist(self) -> bool:
-        async with self._database.connect() as connection:
-            return await connection.scalar(select(api_keys.c.id).limit(1)) is None
+
+async def _insert(connection: AsyncConnection, new: NewKey, secret: str) -> str | None:
+    """The id of the new key; None when the name is taken."""
+    values = {
+        "id": new_id("key_"),
+        "project_id": await _project_id(connection, new.project),
+        "name": new.name,
+        "models": list(new.models),
+        "scopes": [scope.value for scope in new.scopes],
+        "expires_at": new.expires_at,
+        **_columns_of(secret),
+    }
+    statement = (
+        upsert(api_keys)
+        .values(values)
+        .on_conflict_do_nothing(
+            index_elements=["project_id", "name"], index_where=api_keys.c.revoked_at.is_(None)
+        )
+    )
+    key: str | None = await connection.scalar(statement.returning(api_keys.c.id))
+    return key
 
 
 async def _project_id(connection: AsyncConnection, name: str) -> str:
@@ -111,16 +150,20 @@ def _shown() -> Select[Any]:
 
 
 async def _one(connection: AsyncConnection, key: str, *, lock: bool = False) -> Row[Any]:
-    live_name = (api_keys.c.name == key) & api_keys.c.revoked_at.is_(None)
-    query = _shown().where(or_(api_keys.c.id == key, live_name)).limit(2)
-    if lock:
-        query = query.with_for_update(of=api_keys)
-    rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
-    if not rows:
-        raise UnknownKeyError(f"There is no API key with the id or name {key!r}.")
-    if len(rows) > 1:
-        raise UnknownKeyError(f"More than one project has a key named {key!r}; give its id.")
-    return rows[0]
+    """The key with this id, else the only live one with this name: an id is never a name."""
+    by_name = (api_keys.c.name == key) & api_keys.c.revoked_at.is_(None)
+    # PostgreSQL refuses what cannot be in a name, NUL for one.
+    matches = (api_keys.c.id == key, by_name) if key.isprintable() else ()
+    for match in matches:
+        query = _shown().where(match).limit(2)
+        if lock:
+            query = query.with_for_update(of=api_keys)
+        rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+        if len(rows) > 1:
+            raise UnknownKeyError(f"More than one project has a key named {key!r}; give its id.")
+        if rows:
+            return rows[0]
+    raise UnknownKeyError(f"There is no API key with the id or name {key!r}.")
 
 
 def _key(row: Row[Any]) -> Key:

@@ -1,12 +1,23 @@
 """What a key is, and who stands behind a request."""
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+)
 
+from stellwerk.base.values import Line
 from stellwerk.features.keys.errors import ModelForbiddenError, ScopeMissingError
 
 
@@ -17,38 +28,80 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+ID = re.compile(r"key_[0-9a-f]{32}")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC)
+LONGEST_OVERLAP = timedelta(days=30)
+
+
+def _written_out(value: object) -> object:
+    """Pydantic would take a bare number for seconds (or milliseconds) since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and MOMENT.fullmatch(value)):
+        return value
+    raise ValueError("give a moment with an offset, such as 2030-01-31T12:00:00Z (RFC 3339)")
+
+
+def _to_come(moment: datetime) -> datetime:
+    if moment <= datetime.now(UTC):
+        raise ValueError("the moment is over; give one to come")
+    if moment >= LAST_MOMENT:
+        raise ValueError("the moment must lie before the year 9999")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_to_come)]
+
+
 class NewKey(BaseModel):
     """A key as its maker describes it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(
+    name: Line = Field(
         min_length=1, max_length=100, description="Name, unique in its project.", examples=["app"]
     )
-    project: str = Field(
+    project: Line = Field(
         "default", min_length=1, max_length=100, description="Project; made when it is new."
     )
-    models: tuple[str, ...] = Field(
+    models: tuple[Line, ...] = Field(
         ("*",),
-        min_length=1,
+        max_length=1000,
         description="Patterns of the model ids that it may use (`*`, `?`, `[a-z]`).",
         examples=[["Qwen*", "multilingual-e5-small"]],
+        json_schema_extra={"minItems": 1},
     )
     scopes: tuple[Scope, ...] = Field(
         (Scope.INFERENCE, Scope.FILES),
-        min_length=1,
         description="What it may do: inference, files, fine-tuning, admin.",
+        json_schema_extra={"minItems": 1},
     )
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         None, description="Time after which it counts no more (RFC 3339, with an offset)."
     )
 
     @field_validator("name", "project")
     @classmethod
-    def _visible(cls, value: str) -> str:
-        if value != value.strip() or not value.isprintable():
-            raise ValueError("only printable characters, and no space at either end")
+    def _trimmed(cls, value: str) -> str:
+        if value != value.strip():
+            raise ValueError("no space at either end")
         return value
+
+    @field_validator("name")
+    @classmethod
+    def _no_address(cls, name: str) -> str:
+        if "/" in name or name in {".", ".."}:
+            raise ValueError("a name is part of an address: no / and not . or ..")
+        if ID.fullmatch(name):
+            raise ValueError("key_ and 32 digits is how ids are written; choose another name")
+        return name
+
+    @field_validator("models", "scopes")
+    @classmethod
+    def _each_once(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        # Not `min_length`: pydantic counts what is valid, and says it again of a wrong one.
+        if not values:
+            raise ValueError("give at least one")
+        return tuple(dict.fromkeys(values))
 
 
 class Key(BaseModel):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.base.model_entry import ModelEntry
+from stellwerk.features.catalog.merged import LeftOut
 from stellwerk.features.catalog.types import Model
 from stellwerk.web.auth import AnyHub, administrator
 
@@ -16,12 +17,22 @@ routes = APIRouter(prefix="/admin", tags=["Admin"], dependencies=[Depends(admini
 class CatalogModel(BaseModel):
     """An entry of the catalogue, and where it comes from."""
 
+    id: str = Field(description="The model's id.")
     origin: Literal["starter", "file", "admin"] = Field(description="Who wrote the entry.")
-    entry: ModelEntry = Field(description="The entry as it was written.")
+    entry: ModelEntry | None = Field(
+        description="The entry as it was written; null where this version cannot read it."
+    )
+    problem: str | None = Field(
+        default=None, description="Why the model is not offered; null where it is."
+    )
 
     @classmethod
     def of(cls, model: Model) -> "CatalogModel":
-        return cls(origin=model.origin, entry=model.entry)
+        return cls(id=model.id, origin=model.origin, entry=model.entry)
+
+    @classmethod
+    def left_out(cls, one: LeftOut) -> "CatalogModel":
+        return cls(id=one.id, origin="admin", entry=one.entry, problem=one.reason.message)
 
 
 class CatalogList(BaseModel):
@@ -34,7 +45,10 @@ class CatalogList(BaseModel):
 
 @routes.get("/models", summary="List catalogue entries")
 async def list_entries(hub: AnyHub) -> CatalogList:
-    return CatalogList(data=[CatalogModel.of(model) for model in hub.catalog.models])
+    """Those that are offered, then those that were made here and have a problem."""
+    offered = [CatalogModel.of(model) for model in hub.catalog.models]
+    left_out = [CatalogModel.left_out(one) for one in hub.catalog.left_out]
+    return CatalogList(data=[*offered, *left_out])
 
 
 @routes.post("/models", status_code=201, summary="Add a catalogue entry")

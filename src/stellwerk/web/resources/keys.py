@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from stellwerk.features.keys.types import IssuedKey, Key, NewKey
+from stellwerk.features.keys.types import LONGEST_OVERLAP, IssuedKey, Key, NewKey
 from stellwerk.web.auth import AnyHub, administrator
 
 routes = APIRouter(prefix="/admin/keys", tags=["Admin"], dependencies=[Depends(administrator)])
@@ -26,7 +26,10 @@ class Rotation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     overlap: float = Field(
-        0, ge=0, le=30 * 86_400, description="Seconds for which the old secret still counts."
+        0,
+        ge=0,
+        le=LONGEST_OVERLAP.total_seconds(),
+        description="Seconds for which the old secret still counts.",
     )
 
 
