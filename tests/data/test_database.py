@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.errors import Kind
@@ -154,6 +154,23 @@ async def test_a_wrong_url_names_the_setting(postgres_dsn: str) -> None:
         async with Database(dsn) as database:
             with pytest.raises(UnsuitableDatabaseError, match="database.url.*" + message):
                 await database.check()
+
+
+@pytest.mark.parametrize("place", ["x@host:port", "pass/word@host", "x@[::1", "x@127.0.0.1:-1"])
+async def test_an_url_that_cannot_be_read_is_not_quoted(place: str) -> None:
+    async with Database(f"postgresql://me:{place}/name") as database:
+        with pytest.raises(
+            UnsuitableDatabaseError, match=r"database\.url cannot be read"
+        ) as caught:
+            await database.check()
+    assert "pass/word" not in caught.value.message
+
+
+async def test_an_error_does_not_tell_what_was_sent(postgres_dsn: str) -> None:
+    async with Database(postgres_dsn) as database, database.connect() as connection:
+        with pytest.raises(DBAPIError) as caught:
+            await connection.execute(text("select cast(:given as int) / 0"), {"given": 31_415_926})
+    assert "31415926" not in str(caught.value)
 
 
 async def test_a_database_of_another_encoding(postgres_dsn: str) -> None:

@@ -22,6 +22,12 @@ from stellwerk.data.requirements import check_requirements
 CONNECT_TIMEOUT = 10
 
 
+class WrongUrlError(UnsuitableDatabaseError):
+    """The address itself is wrong: nothing was asked of any server."""
+
+    exit_status = 2
+
+
 class Database:
     """A pool of connections to one PostgreSQL database.
 
@@ -41,6 +47,8 @@ class Database:
             pool_timeout=timeout,
             pool_pre_ping=True,
             pool_use_lifo=True,
+            # Errors are logged; what was sent may be the digest of a key.
+            hide_parameters=True,
             json_serializer=lambda value: msgspec.json.encode(value).decode(),
             json_deserializer=msgspec.json.decode,
         )
@@ -73,7 +81,18 @@ class Database:
     async def connection(self, **_: Any) -> Any:
         """A new `asyncpg.Connection` outside the pool, for those who hold one for long."""
         settings = {"application_name": "stellwerk", "timezone": "UTC", "jit": "off"}
-        return await asyncpg.connect(self.dsn, timeout=CONNECT_TIMEOUT, server_settings=settings)
+        connect = asyncpg.connect(self.dsn, timeout=CONNECT_TIMEOUT, server_settings=settings)
+        try:
+            return await connect
+        except asyncpg.InterfaceError:
+            raise
+        except (ValueError, OverflowError):
+            # What went wrong may quote a part of the password.
+            raise WrongUrlError(
+                "database.url cannot be read: its host or port cannot be. Write "
+                "`postgresql://user:password@host:5432/name`, with %40 for @, %2F for / and "
+                "%3A for : in the password."
+            ) from None
 
     async def check(self) -> None:
         """Raise unless the server can be reached, is new enough and has pgvector.
