@@ -4,7 +4,7 @@ import platform
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,10 +13,12 @@ import psutil
 
 from stellwerk.base.errors import StellwerkError
 from stellwerk.base.settings import Settings
-from stellwerk.compose.database import open_database
+from stellwerk.compose.database import _dsn as dsn_of
 from stellwerk.compose.models import declared_models, describer
+from stellwerk.data.database import Database
 from stellwerk.features.weights.disk import megabytes
 from stellwerk.features.weights.store import Store
+from stellwerk.migrations.standing import Standing, standing
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -35,7 +37,7 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; nothing is changed but that a missing database is made."""
+    """Look at everything; nothing is changed."""
     return [
         processor(),
         memory(),
@@ -112,6 +114,12 @@ def weights(settings: Settings) -> Iterator[Finding]:
         return
     store = Store(settings.models_dir)
     for model in declared_models(settings):
+        try:
+            weights_of.check(model.entry)
+        except StellwerkError as error:
+            advice = "Correct the settings file."
+            yield Finding(model.id, "problem", error.message, advice)
+            continue
         if not model.entry.files:
             continue
         if not store.present(model.entry):
@@ -123,11 +131,31 @@ def weights(settings: Settings) -> Iterator[Finding]:
         yield Finding(model.id, "ok", f"{described.context} tokens, about {size} of memory")
 
 
+TABLES: dict[Standing, tuple[Verdict, str, str | None]] = {
+    "current": ("ok", "", None),
+    "empty": ("ok", ", still empty", "The first `stellwerk serve` makes the tables."),
+    "behind": (
+        "warning",
+        ", of an earlier Stellwerk",
+        "The next `stellwerk serve` brings the tables up to date; make a backup before.",
+    ),
+    "newer": (
+        "problem",
+        ", of a newer Stellwerk",
+        "Install the version that was last used with it, or restore a backup made before.",
+    ),
+}
+
+
 async def database(settings: Settings) -> Finding:
     kind = "database.url" if settings.database.url else "embedded PostgreSQL"
+    if settings.database.url is None and not (settings.data_dir / "postgres").exists():
+        return Finding("database", "ok", kind, "The first `stellwerk serve` makes it.")
     try:
-        async with open_database(settings) as opened:
-            await opened.check()
+        async with AsyncExitStack() as stack:
+            dsn = await dsn_of(settings, stack, lambda _: None)
+            opened = await stack.enter_async_context(Database(dsn, pool_size=1))
+            verdict, state, advice = TABLES[await standing(opened)]
     except StellwerkError as error:
         return Finding("database", "problem", kind, error.message)
-    return Finding("database", "ok", kind)
+    return Finding("database", verdict, kind + state, advice)
