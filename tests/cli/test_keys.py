@@ -40,6 +40,16 @@ def test_a_key_s_life(command: Any) -> None:
         (("revoke", "nobody"), 1, "'nobody'"),
         (("create", "app", "--scopes", "king"), 2, "scopes"),
         (("create", "app", "--expires", "soon"), 2, "--expires"),
+        (("create", "app", "--expires", "²d"), 2, "--expires"),
+        (("create", "app", "--expires", "99999999999d"), 2, "--expires"),
+        (("create", "app", "--expires", "2040-01-01T00:00:00+99:00"), 2, "--expires"),
+        (("create", "app", "--expires", "9999-12-31T23:59:59-12:00"), 2, "expires_at"),
+        (("create", "app", "--expires", "2001-01-01T00:00:00Z"), 2, "expires_at"),
+        (("create", "app", "--expires", "0s"), 2, "expires_at"),
+        (("rotate", "app", "--overlap", "31d"), 2, "--overlap"),
+        (("rotate", "app", "--overlap", "99999999999d"), 2, "--overlap"),
+        (("create", "a/b"), 2, "name"),
+        (("create", ""), 2, "name"),
         (("rotate", "app", "--overlap", "long"), 2, "--overlap"),
         (("create", " "), 2, "name"),
         (("list", "--config", "/nowhere.toml"), 2, "/nowhere.toml"),
@@ -49,6 +59,31 @@ def test_failures_say_why(command: Any, arguments: tuple[str, ...], status: int,
     result = command("keys", *arguments)
     assert result.exit_code == status
     assert text in result.stderr
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_a_wrong_scope_is_one_line(command: Any) -> None:
+    said = command("keys", "create", "app", "--scopes", "king").stderr.splitlines()
+    assert said[0] == "stellwerk: This key cannot be:"
+    assert [line.split(":")[0] for line in said[1:]] == ["scopes.0"]
+
+
+def test_what_cannot_be_read_is_said_in_one_line(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STELLWERK_DATABASE__URL", "postgresql://me:x@host:port/name")
+    wrong_url = command("keys", "list")
+    assert (wrong_url.exit_code, len(wrong_url.stderr.splitlines())) == (2, 1)
+    assert "database.url" in wrong_url.stderr
+    (tmp_path / "stellwerk.toml").write_bytes(b'host = "\xff"\n')
+    not_utf_8 = command("keys", "list")
+    assert (not_utf_8.exit_code, len(not_utf_8.stderr.splitlines())) == (2, 1)
+    assert "not UTF-8" in not_utf_8.stderr
+    (tmp_path / "stellwerk.toml").unlink()
+    monkeypatch.setenv("STELLWERK_MODELS", "[")
+    environment = command("keys", "list")
+    assert (environment.exit_code, len(environment.stderr.splitlines())) == (2, 1)
+    assert "models" in environment.stderr
 
 
 def test_a_wrong_settings_file_is_explained(command: Any, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import typer
 
 from stellwerk.cli.options import FAILED, Config, DataDir, Json, failures, settings
 from stellwerk.cli.output import show
-from stellwerk.compose.doctor import examine
 
 
 def doctor(as_json: Json = False, data_dir: DataDir = None, config: Config = None) -> None:
@@ -15,6 +14,8 @@ def doctor(as_json: Json = False, data_dir: DataDir = None, config: Config = Non
 
     Exits with 1 when something keeps Stellwerk from working.
     """
+    from stellwerk.compose.doctor import examine
+
     with failures():
         findings = asyncio.run(examine(settings(config, data_dir=data_dir)))
     rows = [asdict(finding) for finding in findings]

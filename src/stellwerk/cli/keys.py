@@ -1,19 +1,20 @@
 """`stellwerk keys`: make, list, revoke and rotate API keys."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from pydantic import ValidationError
 
-from stellwerk.base.settings import Settings
 from stellwerk.cli.options import MISUSED, Config, DataDir, Json, fail, failures, reasons, settings
 from stellwerk.cli.output import show
-from stellwerk.compose.database import open_database
-from stellwerk.features.keys.service import Keys
-from stellwerk.features.keys.types import IssuedKey, NewKey, Scope
+
+if TYPE_CHECKING:
+    from stellwerk.base.settings import Settings
+    from stellwerk.features.keys.service import Keys
+    from stellwerk.features.keys.types import IssuedKey, NewKey
 
 T = TypeVar("T")
 
@@ -45,17 +46,8 @@ def create(
     config: Config = None,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
-    fields = {
-        "name": name,
-        "project": project,
-        "models": _split(models) or ["*"],
-        "scopes": _split(scopes) or [Scope.INFERENCE, Scope.FILES],
-        "expires_at": _moment(expires),
-    }
-    try:
-        new = NewKey.model_validate(fields)
-    except ValidationError as error:
-        fail(reasons(error).replace("These settings", "This key"), MISUSED)
+    given = {"models": _split(models), "scopes": _split(scopes), "expires_at": _moment(expires)}
+    new = _new_key({"name": name, "project": project, **given})
     issued = _run(settings(config, data_dir=data_dir), lambda keys: keys.create(new))
     _print_secret(issued, as_json=as_json)
 
@@ -102,14 +94,35 @@ def rotate(
     config: Config = None,
 ) -> None:
     """Give a key a new secret and print it."""
+    from stellwerk.features.keys.types import LONGEST_OVERLAP
+
     kept = _duration(overlap)
     if kept is None:
         fail(f"--overlap: {overlap!r} is no duration; write 30s, 15m, 24h or 7d.", MISUSED)
+    if kept > LONGEST_OVERLAP:
+        fail(f"--overlap: at most {LONGEST_OVERLAP.days}d.", MISUSED)
     issued = _run(settings(config, data_dir=data_dir), lambda keys: keys.rotate(key, overlap=kept))
     _print_secret(issued, as_json=as_json)
 
 
-def _run(read: Settings, work: Callable[[Keys], Awaitable[T]]) -> T:
+def _new_key(given: dict[str, object]) -> "NewKey":
+    """What is not given keeps its default; exit with 2 for what cannot be."""
+    from pydantic import ValidationError
+
+    from stellwerk.features.keys.types import NewKey
+
+    try:
+        return NewKey.model_validate(
+            {field: value for field, value in given.items() if value not in (None, [])}
+        )
+    except ValidationError as error:
+        fail(reasons(error, "This key"), MISUSED)
+
+
+def _run(read: "Settings", work: "Callable[[Keys], Awaitable[T]]") -> T:
+    from stellwerk.compose.database import open_database
+    from stellwerk.features.keys.service import Keys
+
     async def run() -> T:
         async with open_database(read) as database:
             return await work(Keys(database))
@@ -118,7 +131,7 @@ def _run(read: Settings, work: Callable[[Keys], Awaitable[T]]) -> T:
         return asyncio.run(run())
 
 
-def _print_secret(issued: IssuedKey, *, as_json: bool) -> None:
+def _print_secret(issued: "IssuedKey", *, as_json: bool) -> None:
     typer.echo(issued.model_dump_json(indent=2) if as_json else issued.key)
 
 
@@ -129,10 +142,12 @@ def _split(values: list[str] | None) -> list[str]:
 def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
-    if (life := _duration(text)) is not None:
-        return datetime.now(UTC) + life
     try:
+        if (life := _duration(text)) is not None:
+            return datetime.now(UTC) + life
         moment = datetime.fromisoformat(text)
+    except OverflowError:
+        fail(f"--expires: {text!r} ends after the year 9999.", MISUSED)
     except ValueError:
         fail(f"--expires: {text!r} is neither a life (90d) nor a moment (RFC 3339).", MISUSED)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -140,7 +155,10 @@ def _moment(text: str | None) -> datetime | None:
 
 def _duration(text: str) -> timedelta | None:
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    number, unit = text[:-1], text[-1:]
-    if unit not in units or not number.isdigit():
+    parts = re.fullmatch(r"([0-9]{1,18})([smhd])", text)
+    if parts is None:
         return None
-    return timedelta(**{units[unit]: int(number)})
+    try:
+        return timedelta(**{units[parts[2]]: int(parts[1])})
+    except OverflowError:
+        return timedelta.max

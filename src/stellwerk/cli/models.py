@@ -2,18 +2,17 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stellwerk.base.settings import Settings
 from stellwerk.cli.options import Config, DataDir, Json, fail, failures, settings
 from stellwerk.cli.output import show
-from stellwerk.compose.models import declared_models, known_models
-from stellwerk.compose.models import pull as fetch
-from stellwerk.features.catalog.types import Model, Models
-from stellwerk.features.weights.disk import megabytes
-from stellwerk.features.weights.store import Store
+
+if TYPE_CHECKING:
+    from stellwerk.base.settings import Settings
+    from stellwerk.features.catalog.types import Model, Models
+    from stellwerk.features.weights.store import Store
 
 app = typer.Typer(help="Models and their weights.", no_args_is_help=True)
 
@@ -23,6 +22,9 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Ids or aliases. [default:
 @app.command("list")
 def list_models(as_json: Json = False, data_dir: DataDir = None, config: Config = None) -> None:
     """List the catalogue, and whether the weights are here."""
+    from stellwerk.features.weights.disk import megabytes
+    from stellwerk.features.weights.store import Store
+
     read, models = _catalogue(data_dir, config)
     store = Store(read.models_dir)
     columns = ("id", "type", "engine", "origin", "weights", "size")
@@ -32,7 +34,7 @@ def list_models(as_json: Json = False, data_dir: DataDir = None, config: Config 
     show(rows, columns, as_json=as_json)
 
 
-def _row(model: Model, store: Store) -> dict[str, Any]:
+def _row(model: "Model", store: "Store") -> dict[str, Any]:
     holding = store.holding(model.entry)
     return {
         "id": model.id,
@@ -49,6 +51,8 @@ def _row(model: Model, store: Store) -> dict[str, Any]:
 @app.command("pull")
 def pull(models: Ids = None, data_dir: DataDir = None, config: Config = None) -> None:
     """Fetch and check the weights of models, or of all that the catalogue names."""
+    from stellwerk.compose.models import pull as fetch
+
     read, catalogue = _catalogue(data_dir, config)
     with failures():
         chosen = [catalogue.get(name) for name in models] if models else list(catalogue)
@@ -64,6 +68,9 @@ def remove(
     config: Config = None,
 ) -> None:
     """Delete the weights of models; files that another model uses stay."""
+    from stellwerk.features.weights.disk import megabytes
+    from stellwerk.features.weights.store import Store
+
     read, catalogue = _catalogue(data_dir, config)
     store = Store(read.models_dir)
     with failures():
@@ -75,13 +82,18 @@ def remove(
                 typer.echo(f"{file} stays: {', '.join(users)} uses it")
 
 
-def pull_missing(read: Settings) -> None:
+def pull_missing(read: "Settings") -> None:
     """Fetch what the declared models lack; a failure is told and does not keep from serving."""
+    from stellwerk.compose.models import declared_models
+    from stellwerk.compose.models import pull as fetch
+
     for error in fetch(read, declared_models(read)):
         typer.echo(f"stellwerk: {error.message}", err=True)
 
 
-def _catalogue(data_dir: Path | None, config: Path | None) -> tuple[Settings, Models]:
+def _catalogue(data_dir: Path | None, config: Path | None) -> "tuple[Settings, Models]":
+    from stellwerk.compose.models import known_models
+
     read = settings(config, data_dir=data_dir)
     with failures():
         return read, asyncio.run(known_models(read))

@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from pydantic import ValidationError
 
 from stellwerk.base.errors import StellwerkError
-from stellwerk.base.log import configure
-from stellwerk.base.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    # `--help` need not wait for what only the work needs.
+    from pydantic import ValidationError
+
+    from stellwerk.base.settings import Settings
 
 FAILED, MISUSED = 1, 2
 
@@ -27,27 +30,39 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def settings(config: Path | None, **flags: Any) -> Settings:
+def settings(config: Path | None, **flags: Any) -> "Settings":
     """Read the settings; exit with 2 and the reasons when they cannot be."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from stellwerk.base.log import configure
+    from stellwerk.base.settings import load_settings
+
     try:
         read = load_settings(config, **flags)
     except FileNotFoundError as error:
         fail(f"There is no settings file {error}.", MISUSED)
+    except OSError as error:
+        fail(f"The settings file cannot be read: {error}.", MISUSED)
     except TOMLDecodeError as error:
         fail(f"The settings file is not valid TOML: {error}.", MISUSED)
+    except UnicodeDecodeError as error:
+        fail(f"The settings file is not UTF-8: {error.reason} at byte {error.start}.", MISUSED)
     except ValidationError as error:
-        fail(reasons(error), MISUSED)
+        fail(reasons(error, "These settings"), MISUSED)
+    except SettingsError as error:
+        fail(f"The environment cannot be read: {error}.", MISUSED)
     configure(read.log.level, read.log.form)
     return read
 
 
-def reasons(error: ValidationError) -> str:
-    """One line for each value that cannot be."""
+def reasons(error: "ValidationError", subject: str) -> str:
+    """One line for each value of `subject` that cannot be."""
     lines = [
         f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
         for problem in error.errors()
     ]
-    return "\n".join(["These settings cannot be:", *lines])
+    return "\n".join([f"{subject} cannot be:", *lines])
 
 
 @contextmanager
