@@ -96,6 +96,21 @@ async def test_a_second_one_names_the_first(embedded: Make) -> None:
         assert await ask(postgres, "select 1") == 1
 
 
+async def test_a_patient_one_waits_for_the_first(embedded: Make) -> None:
+    said: list[str] = []
+    async with embedded() as first:
+        second = embedded(patience=60, report=said.append)
+        starting = asyncio.create_task(second.start())
+        while not said:
+            await asyncio.sleep(0.01)
+        assert await ask(first, "select 1") == 1
+        assert second.pid is None
+    await starting
+    assert await ask(second, "select 1") == 1
+    await second.stop()
+    assert said == [f"Waiting for process {os.getpid()}, which works with {first.directory}"]
+
+
 async def test_a_directory_keeps_its_major_version(embedded: Make) -> None:
     async with embedded(version=16):
         pass

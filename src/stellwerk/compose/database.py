@@ -1,17 +1,27 @@
 """The database of some settings: another's, the one that `serve` runs, or our own for a moment."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from stellwerk.base.settings import Settings
 from stellwerk.data.database import Database
+from stellwerk.data.errors import DatabaseUnavailableError
 from stellwerk.migrations import upgrade
+from stellwerk.supervisor.data_directory import make
+from stellwerk.supervisor.lock import holder
 from stellwerk.supervisor.postgres import EmbeddedPostgres
 from stellwerk.supervisor.postgres_errors import PostgresInUseError
 from stellwerk.supervisor.postgres_socket import socket_directory
 
+# Seconds for which commands, and `serve`, wait for other commands that run the database.
+PATIENCE = 30.0
 
-def embedded_postgres(settings: Settings, report: Callable[[str], None]) -> EmbeddedPostgres | None:
+
+def embedded_postgres(
+    settings: Settings, report: Callable[[str], None], patience: float = PATIENCE
+) -> EmbeddedPostgres | None:
     """The PostgreSQL in the data directory; None when `database.url` names another."""
     if settings.database.url is not None:
         return None
@@ -21,6 +31,7 @@ def embedded_postgres(settings: Settings, report: Callable[[str], None]) -> Embe
         version=settings.database.version,
         account=settings.database.account,
         start_timeout=settings.database.start_timeout,
+        patience=patience,
         report=report,
     )
 
@@ -29,7 +40,10 @@ def embedded_postgres(settings: Settings, report: Callable[[str], None]) -> Embe
 async def open_database(
     settings: Settings, report: Callable[[str], None] = lambda _: None
 ) -> AsyncIterator[Database]:
-    """A migrated database for a command. An embedded PostgreSQL that nobody runs is run for it."""
+    """A migrated database for a command. An embedded PostgreSQL that nobody runs is run for it.
+
+    The one that `serve` runs is used with it; another command is waited for.
+    """
     async with AsyncExitStack() as stack:
         dsn = await _dsn(settings, stack, report)
         database = await stack.enter_async_context(Database(dsn, pool_size=1))
@@ -38,13 +52,42 @@ async def open_database(
 
 
 async def _dsn(settings: Settings, stack: AsyncExitStack, report: Callable[[str], None]) -> str:
-    if settings.database.url is not None:
+    postgres = embedded_postgres(settings, report, patience=0)
+    if postgres is None:
+        assert settings.database.url is not None
         return settings.database.url.get_secret_value()
-    postgres = embedded_postgres(settings, report)
-    assert postgres is not None
-    try:
-        await stack.enter_async_context(postgres)
-    except PostgresInUseError:
-        # `serve` runs it: its socket is all that is needed.
-        return postgres.dsn
+    make(settings.data_dir)
+    clock = asyncio.get_running_loop().time
+    limit = clock() + PATIENCE
+    while True:
+        try:
+            await stack.enter_async_context(postgres)
+        except PostgresInUseError as error:
+            late = clock() > limit
+            if _serves(settings.data_dir, error.pid):
+                if await _answers(postgres.dsn, last=late):
+                    break
+            elif late:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            break
     return postgres.dsn
+
+
+def _serves(data_dir: Path, pid: int | None) -> bool:
+    """Whether the process that runs PostgreSQL is `serve`, so that it stays."""
+    serving = holder(data_dir)
+    return serving is not None and serving.pid == pid
+
+
+async def _answers(dsn: str, *, last: bool) -> bool:
+    """Whether the database is there yet. The `last` time it raises `DatabaseUnavailableError`."""
+    try:
+        async with Database(dsn, pool_size=1) as database:
+            await database.check()
+    except DatabaseUnavailableError:
+        if last:
+            raise
+        return False
+    return True

@@ -1,7 +1,6 @@
 """The embedded PostgreSQL: its start, its life beside this process, and its end."""
 
 import asyncio
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,14 +14,11 @@ from stellwerk.base.errors import StellwerkError
 from stellwerk.base.log import get_logger
 from stellwerk.supervisor import postgres_cluster as cluster
 from stellwerk.supervisor import postgres_leftovers as leftovers
+from stellwerk.supervisor import postgres_lock as locks
 from stellwerk.supervisor import postgres_programs as programs
 from stellwerk.supervisor import postgres_socket as socket
 from stellwerk.supervisor.postgres_account import Account, check_reach, choose_account
-from stellwerk.supervisor.postgres_errors import (
-    PostgresError,
-    PostgresInUseError,
-    PostgresStartError,
-)
+from stellwerk.supervisor.postgres_errors import PostgresStartError
 from stellwerk.supervisor.postgres_log import PostgresLog, Progress
 from stellwerk.supervisor.postgres_process import ended, spawn
 
@@ -39,7 +35,8 @@ class EmbeddedPostgres:
     where root's programs cannot be reached, a copy of the programs lie beside it under its name.
     `run_dir` holds nothing but its socket (see `socket_directory`). `version` counts for a new
     directory only. `account` runs it when this process is root's. A start that has to recover may
-    take `start_timeout` seconds; `report` is told what is going on.
+    take `start_timeout` seconds, and another process `patience` seconds to finish its work with
+    the directory; `report` is told what is going on.
 
     It ends with this process, even when that is killed, and is started again when it ends
     unasked. Start it from the main thread.
@@ -53,6 +50,7 @@ class EmbeddedPostgres:
         version: int = 18,
         account: str | None = None,
         start_timeout: float = 600,
+        patience: float = 0,
         report: Report = lambda text: None,
     ) -> None:
         self.directory = directory.absolute()
@@ -60,6 +58,7 @@ class EmbeddedPostgres:
         self._version = version
         self._account_name = account
         self._start_timeout = start_timeout
+        self._patience = patience
         self._report = report
         self._log = PostgresLog(self._beside(".log"))
         self._lock: int | None = None
@@ -90,7 +89,8 @@ class EmbeddedPostgres:
         Raises `PostgresInUseError` when another process works with the directory, another
         `PostgresError` for what a person has to change, `PostgresStartError` otherwise.
         """
-        self._take_lock()
+        # Held until `stop`: nobody else may think that our server was left behind.
+        self._lock = await locks.take(self.directory, self._patience, self._report)
         try:
             await self._start()
         except BaseException:
@@ -112,25 +112,6 @@ class EmbeddedPostgres:
 
     def _beside(self, suffix: str) -> Path:
         return self.directory.with_name(self.directory.name + suffix)
-
-    def _take_lock(self) -> None:
-        # Held until `stop`: nobody else may think that our server was left behind.
-        path = self._beside(".lock")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise PostgresError(f"{path} cannot be opened: {error.strerror}.") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(lock, 32).strip()
-            os.close(lock)
-            pid = int(holder) if holder.isdigit() else None
-            raise PostgresInUseError(self.directory, pid) from None
-        os.truncate(lock, 0)
-        os.write(lock, str(os.getpid()).encode())
-        self._lock = lock
 
     async def _start(self) -> None:
         account = choose_account(self._account_name, self.directory)
