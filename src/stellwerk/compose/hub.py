@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -46,6 +47,10 @@ def main() -> None:
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
     settings = Settings.model_validate(orders.settings)
     configure(settings.log.level, settings.log.form)
+    # uvicorn listens for these while it serves, and raises them again for those who listened
+    # before; without a listener that would end this process before it has tidied up.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     config = uvicorn.Config(
         _late_app,
         loop="none",

@@ -14,7 +14,7 @@ from stellwerk.operations.body import check, outline, with_model
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers, Sink
 from stellwerk.upstreams.target import Answer, Target, UpstreamError
-from stellwerk.wire.errors import error_json
+from stellwerk.wire.errors import error_event
 
 log = get_logger("operations")
 
@@ -126,7 +126,7 @@ async def _until_cut(answer: Answer, meter: Meter) -> AsyncIterator[bytes]:
             yield rest
     except UpstreamError as error:
         meter.answered(error.kind.status)
-        yield b"\n\nevent: error\ndata: " + error_json(error) + b"\n\n"
+        yield error_event(error)
 
 
 def _headers(answer: Answer, length: int | None) -> Headers:

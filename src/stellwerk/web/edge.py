@@ -1,5 +1,7 @@
 """What holds for every request before any route is looked up."""
 
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stellwerk.base.errors import Kind, StellwerkError
@@ -45,8 +47,8 @@ class Edge:
         run = self._bounded if scope["path"].startswith(RESOURCES) else self._app
         try:
             await run(inner, receive, send_named)
-        except Exception:
-            # It was logged and answered by its handler; the server would log it once more.
+        except (Exception, asyncio.CancelledError):
+            # It was logged and answered where it belongs; the server would log it once more.
             log.debug("request failed", request_id=name)
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
+from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
 from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
@@ -16,8 +16,18 @@ from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
 from stellwerk.web.edge import too_large
 from stellwerk.web.hub import Hub
+from stellwerk.wire.errors import error_event
 
 log = get_logger("web")
+
+
+class ShuttingDownError(UnavailableError):
+    """The server was stopped while it answered."""
+
+    code = "shutting_down"
+
+    def __init__(self) -> None:
+        super().__init__("The server is shutting down. Try again.", retry_after=5)
 
 
 class ClientGoneError(Exception):
@@ -30,9 +40,11 @@ class AsgiSink:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
+        self.streams = False
 
     async def head(self, status: int, headers: Headers) -> None:
         self.started = True
+        self.streams = all(name != b"content-length" for name, _ in headers)
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def data(self, chunk: bytes) -> None:
@@ -68,6 +80,12 @@ class VerbEndpoint:
             await sink.head(status, headers)
             await sink.data(body)
             await sink.end()
+        except asyncio.CancelledError:
+            # The server stops, and the time for what still runs is over.
+            if sink.streams:
+                await sink.data(error_event(ShuttingDownError()))
+                await sink.end()
+            raise
         except ClientGoneError:
             log.info("client gone", operation=self.operation.name)
 

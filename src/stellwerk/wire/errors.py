@@ -31,3 +31,8 @@ class ErrorBody(msgspec.Struct):
 
 def error_json(error: StellwerkError) -> bytes:
     return msgspec.json.encode(ErrorBody.of(error))
+
+
+def error_event(error: StellwerkError) -> bytes:
+    """The event that ends a stream that cannot go on, wherever the event before it was cut."""
+    return b"\n\nevent: error\ndata: " + error_json(error) + b"\n\n"
