@@ -4,11 +4,16 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PACKAGES := --constraint constraints.txt --editable '.[dev]'
+INSTALL_WITH_UV = $(BIN)/uv pip install --quiet --python $(BIN)/python $(PACKAGES)
+INSTALL_WITH_PIP = $(BIN)/pip install --quiet $(PACKAGES)
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	@echo "Installing Stellwerk into $(VENV) ..."
+	@# uv is several times faster; where it cannot reach an index, pip with its own settings may.
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv && $(INSTALL_WITH_UV) || $(INSTALL_WITH_PIP)
+	@touch $@
 
 .PHONY: help serve test test-long lint format bench docs lock dist clean
 
@@ -41,7 +46,6 @@ docs: $(READY)  ## write the generated pages of docs/reference
 	$(BIN)/python -m docs.generate
 
 lock: $(READY)  ## resolve the dependencies anew into constraints.txt
-	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --no-header --no-annotate --universal \
 	  --python-version 3.11 --extra dev --output-file constraints.txt pyproject.toml
 
