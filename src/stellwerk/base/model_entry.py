@@ -165,14 +165,10 @@ class ModelEntry(Entry):
         description="Name that clients use as `model`.",
     )
     type: ModelType = Field(default="LLM", description="What it does.")
-    aliases: tuple[Line, ...] = Field(
-        default=(), max_length=100, description="Other names of it."
-    )
+    aliases: tuple[Line, ...] = Field(default=(), max_length=100, description="Other names of it.")
     engine: Line | None = Field(default=None, description="Local engine: `llama` or `e5`.")
     options: EngineOptions = Field(default_factory=dict, description="Settings of that engine.")
-    files: tuple[WeightFile, ...] = Field(
-        default=(), max_length=100, description="Its weights."
-    )
+    files: tuple[WeightFile, ...] = Field(default=(), max_length=100, description="Its weights.")
     upstream: UpstreamEntry | None = Field(
         default=None, description="The server that runs it, instead of a local engine."
     )
