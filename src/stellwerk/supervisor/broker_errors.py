@@ -9,6 +9,8 @@ from stellwerk.supervisor.place import Place
 
 
 class UnknownEngineError(StellwerkError):
+    """This build has no such engine."""
+
     code = "unknown_engine"
 
 
@@ -58,6 +60,8 @@ class EngineDownError(UnavailableError):
 
 
 class ClosedError(UnavailableError):
+    """The server is ending."""
+
     code = "shutting_down"
 
     def __init__(self) -> None:

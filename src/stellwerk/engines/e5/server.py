@@ -17,6 +17,8 @@ from stellwerk.wire.embeddings import Embedding, EmbeddingList, EmbeddingRequest
 
 
 class DimensionsError(InvalidRequestError):
+    """The model cannot shorten its vectors."""
+
     code = "unsupported_dimensions"
 
     def __init__(self, asked: int, model: str, width: int) -> None:

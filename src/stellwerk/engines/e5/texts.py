@@ -11,6 +11,8 @@ ROLES = {"query: ": True, "passage: ": False}
 
 
 class NoTokensError(InvalidRequestError):
+    """Token ids were sent to a model that takes texts."""
+
     code = "token_input_not_supported"
 
     def __init__(self) -> None:
@@ -23,6 +25,8 @@ class NoTokensError(InvalidRequestError):
 
 
 class EmptyInputError(InvalidRequestError):
+    """There is nothing to embed."""
+
     code = "empty_input"
 
     def __init__(self, param: str) -> None:
@@ -30,6 +34,8 @@ class EmptyInputError(InvalidRequestError):
 
 
 class TooManyTextsError(InvalidRequestError):
+    """More texts than one request may have."""
+
     code = "too_many_inputs"
 
     def __init__(self, count: int) -> None:
@@ -39,6 +45,8 @@ class TooManyTextsError(InvalidRequestError):
 
 
 class TooLongError(InvalidRequestError):
+    """A text is longer than the model can take."""
+
     code = "context_length_exceeded"
 
     def __init__(self, param: str, size: str, limit: str) -> None:

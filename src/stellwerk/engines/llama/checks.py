@@ -19,6 +19,8 @@ MOST_CHOICES = 16
 
 
 class InvalidFieldError(InvalidRequestError):
+    """A field's value cannot be, or does not go with another field."""
+
     code = "invalid_value"
 
 

@@ -22,6 +22,8 @@ Value = int | float | bool | str | list[int | float | bool]
 
 
 class BrokenWeightsError(InvalidRequestError):
+    """The file is no GGUF, or is cut off."""
+
     code = "broken_weights"
 
 

@@ -25,14 +25,20 @@ Role = Literal["system", "user", "assistant"]
 
 
 class UnsupportedContentError(InvalidRequestError):
+    """The model takes text, and a message holds something else."""
+
     code = "unsupported_content"
 
 
 class UnknownCallError(InvalidRequestError):
+    """A tool's result answers a call that nobody made."""
+
     code = "invalid_tool_call_id"
 
 
 class UnansweredCallError(InvalidRequestError):
+    """A call in the conversation has no result."""
+
     code = "missing_tool_result"
 
 

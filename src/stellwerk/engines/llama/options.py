@@ -49,6 +49,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OptionsError(InvalidRequestError):
+    """The catalogue entry has options that the engine does not know or cannot keep."""
+
     code = "invalid_options"
 
 

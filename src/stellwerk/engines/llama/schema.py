@@ -24,6 +24,8 @@ INNER, LISTS, NAMED = (
 
 
 class SchemaError(InvalidRequestError):
+    """A JSON schema is none, or none that an answer could keep to."""
+
     code = "invalid_json_schema"
 
 

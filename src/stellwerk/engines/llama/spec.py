@@ -18,6 +18,8 @@ OVERHEAD = 230 * 2**20
 
 
 class NoWeightsError(InvalidRequestError):
+    """The catalogue entry names no file."""
+
     code = "no_weights"
 
 
