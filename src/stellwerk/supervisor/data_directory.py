@@ -11,8 +11,10 @@ class DataDirError(StellwerkError):
     code = "data_dir_unusable"
 
     def __init__(self, directory: Path, error: OSError) -> None:
+        barred = isinstance(error, FileExistsError | NotADirectoryError)
+        reason = "a file is in its place" if barred else error.strerror
         super().__init__(
-            f"`data_dir`: {directory} cannot be used: {error.strerror}. "
+            f"`data_dir`: {directory} cannot be used: {reason}. "
             "Name a directory that this account may write to, such as with --data-dir."
         )
 
