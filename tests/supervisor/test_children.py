@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from stellwerk.supervisor.children import Child, ChildError
-from tests.supervisor.conftest import until
+from tests.supervisor.conftest import command_of, until
 
 READY = "import sys, time; orders = sys.stdin.readline(); print('{\"ready\": true}', flush=True)\n"
 SLEEP = READY + "time.sleep(3600)"
@@ -21,7 +21,8 @@ async def start(code: str, *, limit: float = LIMIT, orders: bytes = b"{}") -> Ch
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children()
+    """The children that `start` made; the PostgreSQL of other tests may be there, too."""
+    return [child for child in psutil.Process().children() if "-c" in command_of(child)]
 
 
 async def test_a_child_is_asked_to_end() -> None:

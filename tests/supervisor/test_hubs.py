@@ -6,9 +6,10 @@ from pathlib import Path
 from socket import create_server
 
 import psutil
+import pytest
 
-from stellwerk.supervisor.hubs import HubOrders, Hubs
-from tests.supervisor.conftest import until
+from stellwerk.supervisor.hubs import HubOrders, Hubs, HubStartError
+from tests.supervisor.conftest import command_of, until
 
 # A hub that has one request in flight, and has served one.
 BUSY = """
@@ -24,7 +25,7 @@ sys.stdin.read()
 
 
 def pids() -> set[int]:
-    return {child.pid for child in psutil.Process().children()}
+    return {child.pid for child in psutil.Process().children() if BUSY in command_of(child)}
 
 
 async def test_what_a_killed_hub_had_in_flight_is_forgotten(tmp_path: Path) -> None:
@@ -41,6 +42,28 @@ async def test_what_a_killed_hub_had_in_flight_is_forgotten(tmp_path: Path) -> N
             assert killed in written(tmp_path, "counter")
             watch.cancel()
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+
+
+async def test_hubs_may_be_spawned_before_they_are_needed(tmp_path: Path) -> None:
+    with closing(create_server(("127.0.0.1", 0))) as listener:
+        orders = HubOrders([sys.executable, "-c", BUSY], b"{}", listener.fileno(), tmp_path)
+        hubs = Hubs(orders, 2, grace=0.1)
+        async with hubs.spawned():
+            early = pids()
+            assert len(early) == 2
+        assert pids() == set()
+        async with hubs.spawned():
+            early = pids()
+            async with hubs:
+                assert pids() == early
+            assert pids() == set()
+
+
+async def test_a_hub_that_cannot_be_spawned_is_told(tmp_path: Path) -> None:
+    orders = HubOrders([str(tmp_path / "none")], b"{}", 0)
+    with pytest.raises(HubStartError, match=r"does not start: .*none"):
+        async with Hubs(orders, 2, grace=0.1).spawned():
+            raise AssertionError("there is no such program")
 
 
 def written(directory: Path, kind: str) -> set[int]:

@@ -221,14 +221,19 @@ async def test_what_a_hub_says_of_its_failure_reaches_the_caller(tmp_path: Path)
     assert nothing_is_left(tmp_path)
 
 
-async def test_a_stop_during_the_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", [b"database starts\n", b"prepared\n"])
+async def test_a_stop_during_the_start(tmp_path: Path, said: bytes) -> None:
     given = json.dumps({"data_dir": str(tmp_path), "port": 0})
     command = [sys.executable, "-m", "tests.supervisor.small_server", given, ""]
-    with Popen(command, stdout=PIPE, text=True) as process:
-        # Its first child is a hub that has not served yet.
-        await until(lambda: psutil.Process(process.pid).children())
+    with Popen(command, stdout=PIPE) as process:
+        assert process.stdout
+        while await asyncio.to_thread(process.stdout.readline) != said:
+            pass
+        # A hub has been started, and has not served yet.
+        [hub] = psutil.Process(process.pid).children()
         process.terminate()
         printed, _ = await asyncio.to_thread(process.communicate, timeout=LIMIT)
     assert process.returncode == 0
-    assert printed.splitlines()[-2:] == ["database stops", "all is closed"]
+    assert printed.splitlines()[-2:] == [b"database stops", b"all is closed"]
+    assert not hub.is_running()
     assert nothing_is_left(tmp_path)

@@ -8,7 +8,6 @@ from pathlib import Path
 from stellwerk.base.settings import Settings
 from stellwerk.data.database import Database
 from stellwerk.data.errors import DatabaseUnavailableError
-from stellwerk.migrations import upgrade
 from stellwerk.supervisor.data_directory import make
 from stellwerk.supervisor.lock import holder
 from stellwerk.supervisor.postgres import EmbeddedPostgres
@@ -44,6 +43,9 @@ async def open_database(
 
     The one that `serve` runs is used with it; another command is waited for.
     """
+    # Alembic takes as long to import as PostgreSQL to start, and hubs do not migrate.
+    from stellwerk.migrations import upgrade
+
     async with AsyncExitStack() as stack:
         dsn = await _dsn(settings, stack, report)
         database = await stack.enter_async_context(Database(dsn, pool_size=1))

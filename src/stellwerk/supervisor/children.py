@@ -55,6 +55,19 @@ class Child:
 
         Raises `ChildError` when it does not within `timeout` seconds; then no process is left.
         """
+        child = await cls.spawn(command, fds=fds, environment=environment)
+        await child.instruct(orders, timeout=timeout)
+        return child
+
+    @classmethod
+    async def spawn(
+        cls,
+        command: Sequence[str],
+        *,
+        fds: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> "Child":
+        """Start `command`, which waits for its orders."""
         transport, pipes = await asyncio.get_running_loop().subprocess_exec(
             _Pipes,
             *command,
@@ -66,17 +79,19 @@ class Child:
             start_new_session=True,
             preexec_fn=_die_with_parent(),
         )
-        child = cls(transport, pipes)
+        return cls(transport, pipes)
+
+    async def instruct(self, orders: bytes, *, timeout: float) -> None:  # noqa: ASYNC109
+        """What `start` does with the process that `spawn` gave."""
         try:
             async with asyncio.timeout(timeout):
-                await child._greet(orders)
+                await self._greet(orders)
         except TimeoutError:
-            await child.stop(0)
+            await self.stop(0)
             raise ChildError(f"It was not ready after {timeout:g} s.") from None
         except BaseException:
-            await child.stop(0)
+            await self.stop(0)
             raise
-        return child
 
     @property
     def pid(self) -> int:

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from stellwerk.base.errors import InvalidRequestError, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
 from stellwerk.ports.engines import Endpoint, Launch
-from stellwerk.supervisor.broker import LocalBroker
 from stellwerk.supervisor.messages import (
     LONGEST,
     Acquire,
@@ -25,6 +24,10 @@ from stellwerk.supervisor.messages import (
     line,
     question,
 )
+
+if TYPE_CHECKING:
+    # A hub has no use for what starts engines.
+    from stellwerk.supervisor.broker import LocalBroker
 
 log = get_logger("supervisor")
 
@@ -50,7 +53,7 @@ class BrokerLostError(UnavailableError):
 
 
 @asynccontextmanager
-async def serve_broker(broker: LocalBroker, path: Path) -> AsyncIterator[None]:
+async def serve_broker(broker: "LocalBroker", path: Path) -> AsyncIterator[None]:
     """Answer hub processes on a Unix socket, in a directory that only this user can enter."""
     talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -77,7 +80,7 @@ async def serve_broker(broker: LocalBroker, path: Path) -> AsyncIterator[None]:
 class _Talk:
     """The parent's end of one connection. When it breaks, all its leases come back."""
 
-    def __init__(self, broker: LocalBroker, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, broker: "LocalBroker", writer: asyncio.StreamWriter) -> None:
         self._broker = broker
         self._writer = writer
         self._leases: dict[int, asyncio.Task[None]] = {}

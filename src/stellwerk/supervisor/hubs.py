@@ -1,7 +1,8 @@
 """The hub processes: started, watched, started again when they crash, and ended."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -42,14 +43,35 @@ class HubOrders:
 
 
 class Hubs:
-    """A number of equal hub processes. Entering starts them; leaving lets them finish."""
+    """A number of equal hub processes. Entering starts them; leaving lets them finish.
+
+    `spawned` may begin that early: they load their program while the database starts.
+    """
 
     def __init__(self, orders: HubOrders, count: int, grace: float) -> None:
         self._orders = orders
         self._count = count
         self._grace = grace
+        self._spawned: list[Child] = []
         self._running: set[Child] = set()
         self._keepers: list[asyncio.Task[None]] = []
+
+    @asynccontextmanager
+    async def spawned(self) -> AsyncIterator[None]:
+        """Processes that wait for their orders. At the end, those that got none are gone.
+
+        Raises `HubStartError` when one cannot be started.
+        """
+        try:
+            try:
+                for _ in range(self._count):
+                    self._spawned.append(await self._spawn())
+            except OSError as error:
+                raise HubStartError(f"A hub process does not start: {error}") from error
+            yield
+        finally:
+            await asyncio.gather(*(child.stop(0) for child in self._spawned))
+            self._spawned.clear()
 
     async def __aenter__(self) -> Self:
         """Return when all hubs serve. Raises `HubStartError` when one cannot."""
@@ -82,14 +104,13 @@ class Hubs:
         for child in self._running:
             child.kill()
 
+    async def _spawn(self) -> Child:
+        orders = self._orders
+        return await Child.spawn(orders.command, fds=[orders.fd], environment=orders.environment)
+
     async def _start(self) -> Child:
-        child = await Child.start(
-            self._orders.command,
-            self._orders.orders,
-            timeout=START_TIMEOUT,
-            fds=[self._orders.fd],
-            environment=self._orders.environment,
-        )
+        child = self._spawned.pop() if self._spawned else await self._spawn()
+        await child.instruct(self._orders.orders, timeout=START_TIMEOUT)
         self._running.add(child)
         return child
 

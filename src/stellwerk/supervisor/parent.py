@@ -103,14 +103,15 @@ class _Parent:
             run_dir = stack.enter_context(run_directory(settings.data_dir))
             # Bound early, so that a taken port is known before the database starts.
             listener = stack.enter_context(closing(bind(settings.host, settings.port)))
+            control = run_dir / "broker.sock"
+            hubs = self._hubs(listener.fileno(), control, run_dir)
+            await stack.enter_async_context(hubs.spawned())
             if parts.postgres is not None:
                 await stack.enter_async_context(parts.postgres)
             await parts.prepare()
             broker = await stack.enter_async_context(self._broker(run_dir))
-            control = run_dir / "broker.sock"
             await stack.enter_async_context(serve_broker(broker, control))
             listen(listener)
-            hubs = self._hubs(listener.fileno(), control, run_dir)
             self._killable = [broker, hubs]
             await stack.enter_async_context(hubs)
             log.info("serving", url=url(listener), hubs=settings.workers)
