@@ -64,8 +64,9 @@ async def _run(load: Load, orders: Orders) -> None:
     await runner.setup()
     os.umask(0o177)
     await web.UnixSite(runner, orders.socket).start()
+    stopped = _told_to_stop()
     _tell({"ready": True})
-    await _until_asked_to_stop()
+    await stopped.wait()
     await runner.cleanup()
 
 
@@ -74,7 +75,8 @@ def _tell(message: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-async def _until_asked_to_stop() -> None:
+def _told_to_stop() -> asyncio.Event:
+    """Set by a signal. Who sends one may do so as soon as it reads that the engine is ready."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,7 +87,7 @@ async def _until_asked_to_stop() -> None:
             os._exit(0)
 
     loop.add_reader(0, parent_spoke)
-    await stopped.wait()
+    return stopped
 
 
 def application(orders: Orders) -> web.Application:

@@ -23,7 +23,7 @@ from stellwerk.wire.usage import (
     User,
 )
 
-Tokens = list[Annotated[int, Meta(ge=0)]]
+Token = Annotated[int, Meta(ge=0)]
 
 
 class CompletionRequest(Struct, kw_only=True):
@@ -31,7 +31,7 @@ class CompletionRequest(Struct, kw_only=True):
 
     model: ModelName
     prompt: Annotated[
-        str | list[str | int | Tokens],
+        str | list[str | Token | list[Token]],
         Meta(
             description="A text, a list of texts, the tokens of one text, or a list of these.",
             examples=["def fibonacci(n):"],

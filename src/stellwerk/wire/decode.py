@@ -1,4 +1,4 @@
-"""JSON to a struct, with errors that name the field."""
+"""JSON to a struct, with errors that name the field and say what would be right."""
 
 import re
 from typing import TypeVar
@@ -6,10 +6,14 @@ from typing import TypeVar
 import msgspec
 
 from stellwerk.base.errors import InvalidRequestError
+from stellwerk.wire.choices import choices
 
 T = TypeVar("T")
 
-_PLACE = re.compile(r" - at `\$\.?(.*)`$")
+# How msgspec ends its messages: the place, or for a key of an object what holds it.
+_PLACE = re.compile(r" - at `(?:key` in `)?\$\.?(.*)`$")
+_MISSING = re.compile(r"^Object missing required field `(.*)`$")
+_UNKNOWN_VALUE = re.compile(r"^Invalid (?:enum )?value ")
 
 
 def decode(body: bytes, shape: type[T]) -> T:
@@ -19,14 +23,26 @@ def decode(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        text = str(error)
-        place = _PLACE.search(text)
-        message, param = (text[: place.start()], place.group(1)) if place else (text, None)
-        where = f"`{param}`: " if param else ""
-        raise InvalidRequestError(f"{where}{message}.", param=param, code="invalid_type") from error
+        raise _explained(str(error), shape) from error
     except RecursionError as error:
         message = "The body is nested too deeply."
         raise InvalidRequestError(message, code="invalid_json") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"The body is not valid JSON: {error}."
         raise InvalidRequestError(message, code="invalid_json") from error
+
+
+def _explained(text: str, shape: type) -> InvalidRequestError:
+    place = _PLACE.search(text)
+    message, param = (text[: place.start()], place.group(1)) if place else (text, "")
+    if missing := _MISSING.match(message):
+        param = f"{param}.{missing.group(1)}".lstrip(".")
+        return InvalidRequestError(
+            f"`{param}` is missing.", param=param, code="missing_required_parameter"
+        )
+    where = f"`{param}`: " if param else ""
+    right = choices(shape, param) if _UNKNOWN_VALUE.match(message) else ()
+    advice = f" Use one of: {', '.join(right)}." if right else ""
+    return InvalidRequestError(
+        f"{where}{message}.{advice}", param=param or None, code="invalid_type"
+    )

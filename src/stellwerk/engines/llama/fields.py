@@ -68,6 +68,8 @@ REFUSED = {
 
 
 class UnsupportedFieldError(InvalidRequestError):
+    """A field would change the answer's meaning, and this model cannot honour it."""
+
     code = "unsupported_parameter"
 
 
@@ -75,5 +77,5 @@ def refuse_unsupported(body: bytes) -> None:
     """Raises `UnsupportedFieldError` for a field of the third list that is not null."""
     given = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     for name, advice in REFUSED.items():
-        if given.get(name, b"null") != b"null":
+        if bytes(given.get(name, b"null")) != b"null":
             raise UnsupportedFieldError(advice, param=name)

@@ -89,9 +89,13 @@ class Native:
             async with self.session.post(path, data=msgspec.json.encode(body)) as answer:
                 if answer.status != 200:
                     raise failure(await answer.read(), answer.status)
-                async for event in _split(answer.content):
-                    if event.startswith(b"data: ") and event != b"data: [DONE]":
-                        yield event[6:]
+                rest = b""
+                async for chunk in answer.content.iter_any():
+                    *events, rest = (rest + chunk).split(b"\n\n")
+                    for event in events:
+                        # The others are the last, `[DONE]`, and comments that keep a line open.
+                        if event.startswith(b"data: {"):
+                            yield event[6:]
         except aiohttp.ClientError as error:
             raise EngineGoneError(f"The engine broke off in mid-answer: {error}") from error
 
@@ -107,11 +111,3 @@ class Native:
 
     async def text(self, tokens: list[int]) -> str:
         return str((await self.ask("/detokenize", {"tokens": tokens}))["content"])
-
-
-async def _split(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    rest = b""
-    async for chunk in content.iter_any():
-        *events, rest = (rest + chunk).split(b"\n\n")
-        for event in events:
-            yield event.strip()

@@ -8,14 +8,14 @@ from stellwerk.engines.llama.failures import Trouble
 from stellwerk.wire.chat import FinishReason
 from stellwerk.wire.usage import Usage
 
-NULL = b"null"
+NULL = Raw(b"null")
 
 
 class NativeChoice(msgspec.Struct):
     """A piece. `delta` and `logprobs` stay JSON: most of them are passed on as they are."""
 
     delta: Raw = Raw(NOTHING)
-    logprobs: Raw = Raw(NULL)
+    logprobs: Raw = NULL
     finish_reason: FinishReason | None = None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from stellwerk.engines.llama.chat_answer import ROLE, ChatOutlet
 from stellwerk.engines.llama.delivery import Spent
@@ -17,7 +18,7 @@ from stellwerk.wire.chat import ChatCompletionRequest, ChoiceLogprobs
 from stellwerk.wire.tools import Function, JsonSchemaFormat, TextFormat
 from stellwerk.wire.usage import Usage
 
-NATIVE_ROLE = b'{"role":"assistant","content":null}'
+NATIVE_ROLE = Raw(b'{"role":"assistant","content":null}')
 LOGPROBS = msgspec.json.Decoder(ChoiceLogprobs)
 
 

@@ -1,0 +1,161 @@
+"""Engine children as their parent starts them, with real weights, and a client for them."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+SECRET = "only-for-this-test"
+# Generous: a machine that runs other tests beside these may take many times its usual time.
+LIMIT = 280
+TINY = "SmolLM2-135M-Instruct.Q4_1.gguf"
+CODER = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
+
+
+def start(socket: Path, *files: Path, **options: Any) -> "subprocess.Popen[bytes]":
+    """Start an engine; the next line on its standard output says whether it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stellwerk.engines.llama"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    orders = {
+        "model": "m",
+        "socket": str(socket),
+        "secret": SECRET,
+        "threads": 2,
+        "files": [str(file) for file in files],
+        "options": options,
+    }
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(orders).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+def first_word(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+    assert process.stdout is not None
+    word: dict[str, Any] = json.loads(process.stdout.readline())
+    return word
+
+
+def end(process: "subprocess.Popen[bytes]") -> int:
+    """Let go of the engine's life-line and give its exit status."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    status = process.wait(LIMIT)
+    process.stdout.close()
+    return status
+
+
+def running(directory: Path, file: Path, **options: Any) -> Iterator[Path]:
+    socket = directory / "e.sock"
+    process = start(socket, file, **options)
+    assert first_word(process) == {"ready": True}
+    yield socket
+    end(process)
+
+
+@pytest.fixture(scope="session")
+def tiny_socket(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Path]:
+    yield from running(tmp_path_factory.mktemp("t"), weights / TINY, context=2048)
+
+
+@pytest.fixture(scope="session")
+def coder_socket(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Path]:
+    yield from running(tmp_path_factory.mktemp("q"), weights / CODER)
+
+
+@dataclass
+class Stream:
+    """The events of a stream, without the last, and whether that was `[DONE]`."""
+
+    events: list[dict[str, Any]]
+    done: bool
+
+    @property
+    def choices(self) -> list[dict[str, Any]]:
+        return [choice for event in self.events for choice in event["choices"]]
+
+    def text(self, index: int = 0) -> str:
+        pieces = [choice for choice in self.choices if choice["index"] == index]
+        return "".join(
+            piece["text"] if "text" in piece else piece["delta"].get("content") or ""
+            for piece in pieces
+        )
+
+
+class Client:
+    """Talks to one engine."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+
+    async def send(self, path: str, body: Any) -> tuple[int, bytes]:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        async with self.session.post(path, data=data) as answer:
+            return answer.status, await answer.read()
+
+    async def post(self, path: str, **body: Any) -> dict[str, Any]:
+        """The answer to a request that succeeds."""
+        status, read = await self.send(path, {"model": "named", **body})
+        assert status == 200, read
+        answer: dict[str, Any] = json.loads(read)
+        return answer
+
+    async def chat(self, *messages: dict[str, Any], **body: Any) -> dict[str, Any]:
+        return await self.post("/v1/chat/completions", messages=messages, **body)
+
+    async def complete(self, prompt: Any, **body: Any) -> dict[str, Any]:
+        return await self.post("/v1/completions", prompt=prompt, **body)
+
+    async def stream(self, path: str, **body: Any) -> Stream:
+        status, read = await self.send(path, {"model": "named", "stream": True, **body})
+        assert status == 200, read
+        events = [event.removeprefix("data: ") for event in read.decode().split("\n\n") if event]
+        done = events[-1] == "[DONE]"
+        return Stream([json.loads(event) for event in events[: len(events) - done]], done)
+
+    async def refusal(self, path: str, **body: Any) -> dict[str, Any]:
+        """The error of a request that is refused as malformed."""
+        status, read = await self.send(path, {"model": "named", **body})
+        assert status == 400, read
+        answer = json.loads(read)
+        assert answer["detail"] == answer["error"]["message"]
+        assert answer["error"]["type"] == "invalid_request_error"
+        return dict(answer["error"])
+
+
+def connect(socket: Path, secret: str = SECRET) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        "http://engine",
+        connector=aiohttp.UnixConnector(str(socket)),
+        headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
+    )
+
+
+@pytest_asyncio.fixture
+async def tiny(tiny_socket: Path) -> AsyncIterator[Client]:
+    """SmolLM2: quick and not clever."""
+    async with asyncio.timeout(LIMIT), connect(tiny_socket) as session:
+        yield Client(session)
+
+
+@pytest_asyncio.fixture
+async def coder(coder_socket: Path) -> AsyncIterator[Client]:
+    """Qwen2.5-Coder 0.5B: the starter model for chat and tools."""
+    async with asyncio.timeout(LIMIT), connect(coder_socket) as session:
+        yield Client(session)
+
+
+def user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
