@@ -22,7 +22,7 @@ async def start(code: str, *, limit: float = LIMIT, orders: bytes = b"{}") -> Ch
 
 def children() -> list[psutil.Process]:
     """The children that `start` made; the PostgreSQL of other tests may be there, too."""
-    return [child for child in psutil.Process().children() if "-c" in command_of(child)]
+    return [child for child in psutil.Process().children() if command_of(child)[1:2] == ["-c"]]
 
 
 async def test_a_child_is_asked_to_end() -> None:
