@@ -5,6 +5,7 @@ No prompt, no answer and no key is ever handed to a logger.
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
@@ -30,9 +31,19 @@ def configure(level: str, form: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
+
+
+class _StandardError:
+    """Whatever standard error is at the moment: it may have been replaced since the start."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 class _Foreign(logging.Handler):

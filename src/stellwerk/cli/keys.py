@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from stellwerk.cli.options import MISUSED, Config, DataDir, Json, fail, failures, reasons, settings
+from stellwerk.cli.options import (
+    MISUSED,
+    Config,
+    DataDir,
+    Json,
+    fail,
+    failures,
+    reasons,
+    say,
+    settings,
+)
 from stellwerk.cli.output import show
 
 if TYPE_CHECKING:
@@ -20,7 +30,7 @@ T = TypeVar("T")
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 
-COLUMNS = ("id", "project", "name", "prefix", "last_four", "models", "scopes", "expires_at")
+COLUMNS = ("id", "name", "project", "key", "models", "scopes", "expires_at")
 
 
 @app.command("create")
@@ -48,7 +58,7 @@ def create(
     """Make a key and print it; it cannot be shown again."""
     given = {"models": _split(models), "scopes": _split(scopes), "expires_at": _moment(expires)}
     new = _new_key({"name": name, "project": project, **given})
-    issued = _run(settings(config, data_dir=data_dir), lambda keys: keys.create(new))
+    issued = _run(settings(config, data_dir=data_dir), lambda keys: keys.create(new), first=True)
     _print_secret(issued, as_json=as_json)
 
 
@@ -65,7 +75,9 @@ def list_keys(
         lambda keys: keys.list(include_revoked=include_revoked),
     )
     columns = (*COLUMNS, "revoked_at") if include_revoked else COLUMNS
-    show([key.model_dump(mode="json") for key in found], columns, as_json=as_json)
+    rows = [key.model_dump(mode="json") for key in found]
+    shown = [{**row, "key": f"{row['prefix']}…{row['last_four']}"} for row in rows]
+    show(rows if as_json else shown, columns, as_json=as_json)
 
 
 @app.command("revoke")
@@ -119,15 +131,18 @@ def _new_key(given: dict[str, object]) -> "NewKey":
         fail(reasons(error, "This key"), MISUSED)
 
 
-def _run(read: "Settings", work: "Callable[[Keys], Awaitable[T]]") -> T:
-    from stellwerk.compose.database import open_database
+def _run(read: "Settings", work: "Callable[[Keys], Awaitable[T]]", *, first: bool = False) -> T:
+    """Do `work` on the keys. Only the `first` command may make a database."""
+    from stellwerk.compose.database import check_made, open_database
     from stellwerk.features.keys.service import Keys
 
     async def run() -> T:
-        async with open_database(read) as database:
+        async with open_database(read, report=say) as database:
             return await work(Keys(database))
 
     with failures():
+        if not first:
+            check_made(read)
         return asyncio.run(run())
 
 

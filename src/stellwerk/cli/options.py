@@ -76,6 +76,11 @@ def failures() -> Iterator[None]:
         fail("Interrupted.", 130)
 
 
+def say(text: str) -> None:
+    """A line for people, beside what programs read."""
+    sys.stderr.write(f"stellwerk: {text}\n")
+
+
 def fail(message: str, status: int = FAILED) -> NoReturn:
     sys.stderr.write(f"stellwerk: {message}\n")
     raise typer.Exit(status)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from stellwerk.base.errors import Kind, StellwerkError
 from stellwerk.base.settings import Settings
 from stellwerk.data.database import Database
 from stellwerk.data.errors import DatabaseUnavailableError
@@ -33,6 +34,22 @@ def embedded_postgres(
         patience=patience,
         report=report,
     )
+
+
+class NoDataError(StellwerkError):
+    """There is no database in the data directory."""
+
+    kind = Kind.NOT_FOUND
+    code = "no_data"
+
+
+def check_made(settings: Settings) -> None:
+    """Raise `NoDataError` rather than make a database where one was surely not meant to be."""
+    if settings.database.url is None and not (settings.data_dir / "postgres").exists():
+        raise NoDataError(
+            f"There are no Stellwerk data in {settings.data_dir}. If the server was started with "
+            "another data directory, name it with --data-dir or STELLWERK_DATA_DIR."
+        )
 
 
 @asynccontextmanager

@@ -72,7 +72,12 @@ def _signals(life: "asyncio.Task[None]", hurry: Callable[[], None]) -> Iterator[
 
     def heard(number: signal.Signals) -> None:
         asked.append(number.name)
-        log.info("asked to stop", signal=number.name, hurry=len(asked) > 1)
+        log.info(
+            "asked to stop again: ending at once"
+            if len(asked) > 1
+            else "asked to stop: running requests may finish; once more to end at once",
+            signal=number.name,
+        )
         if len(asked) == 1:
             life.cancel()
         else:

@@ -5,9 +5,12 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from stellwerk.base.errors import StellwerkError, UnavailableError
+from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
+from stellwerk.base.log import get_logger
 from stellwerk.upstreams.failures import failure
 from stellwerk.upstreams.target import UpstreamError
+
+log = get_logger("upstreams")
 
 # A model may think for minutes before its first byte, so only the connect has a short limit.
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=600)
@@ -69,7 +72,7 @@ class Client:
         try:
             answer = HttpAnswer(response)
             if answer.status >= FIRST_FAILURE:
-                raise await _failure(answer, response.headers.get("retry-after"))
+                raise await _failure(self._base_url, answer, response.headers.get("retry-after"))
             yield answer
         finally:
             # Closing (not releasing) an answer that was not read to its end stops the work there.
@@ -80,10 +83,14 @@ def _is_plain(content_type: str) -> bool:
     return bool(content_type) and content_type.isascii() and content_type.isprintable()
 
 
-async def _failure(answer: HttpAnswer, retry_after: str | None) -> StellwerkError:
+async def _failure(url: str, answer: HttpAnswer, retry_after: str | None) -> StellwerkError:
     body = b""
     async for chunk in answer.chunks():
         body += chunk
         if len(body) > LONGEST_FAILURE:
             break
-    return failure(answer.status, retry_after, body)
+    error = failure(answer.status, retry_after, body)
+    if error.kind is Kind.UPSTREAM:
+        # The caller is told little of it; its text may hold a credential, so nobody is told that.
+        log.warning("upstream failed", url=url, status=answer.status)
+    return error

@@ -36,7 +36,8 @@ def failure(status: int, retry_after: str | None, body: bytes) -> StellwerkError
     """
     if status in CREDENTIALS:
         return UpstreamError(
-            "The model's server refused the hub's credentials; its administrator has to see to it.",
+            "The model's server refused the hub's credentials. Whoever runs this hub has to give "
+            "the model's entry the right key (`upstream.api_key_env`).",
             code="upstream_refused",
         )
     kind = OF_THE_REQUEST.get(status, Kind.UPSTREAM)
