@@ -45,7 +45,8 @@ class NoDataError(StellwerkError):
 
 def check_made(settings: Settings) -> None:
     """Raise `NoDataError` rather than make a database where one was surely not meant to be."""
-    if settings.database.url is None and not (settings.data_dir / "postgres").exists():
+    made = (settings.data_dir / "postgres").exists() or holder(settings.data_dir) is not None
+    if settings.database.url is None and not made:
         raise NoDataError(
             f"There are no Stellwerk data in {settings.data_dir}. If the server was started with "
             "another data directory, name it with --data-dir or STELLWERK_DATA_DIR."
@@ -64,13 +65,13 @@ async def open_database(
     from stellwerk.migrations import upgrade
 
     async with AsyncExitStack() as stack:
-        dsn = await _dsn(settings, stack, report)
+        dsn = await dsn_of(settings, stack, report)
         database = await stack.enter_async_context(Database(dsn, pool_size=1))
         await upgrade(database)
         yield database
 
 
-async def _dsn(settings: Settings, stack: AsyncExitStack, report: Callable[[str], None]) -> str:
+async def dsn_of(settings: Settings, stack: AsyncExitStack, report: Callable[[str], None]) -> str:
     postgres = embedded_postgres(settings, report, patience=0)
     if postgres is None:
         assert settings.database.url is not None

@@ -13,7 +13,7 @@ import psutil
 
 from stellwerk.base.errors import StellwerkError
 from stellwerk.base.settings import Settings
-from stellwerk.compose.database import _dsn as dsn_of
+from stellwerk.compose.database import dsn_of
 from stellwerk.compose.models import declared_models, describer
 from stellwerk.data.database import Database
 from stellwerk.features.weights.disk import megabytes
