@@ -72,6 +72,7 @@ async def open_database(
 
 
 async def dsn_of(settings: Settings, stack: AsyncExitStack, report: Callable[[str], None]) -> str:
+    """Where the database answers, as long as `stack` is open. It may have no tables yet."""
     postgres = embedded_postgres(settings, report, patience=0)
     if postgres is None:
         assert settings.database.url is not None
