@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import msgspec
 import uvloop
@@ -50,6 +51,7 @@ def main(load: Load) -> None:
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
     configure(orders.log_level, "json")
     uvloop.run(_run(load, orders))
+    Path(orders.socket).unlink(missing_ok=True)
 
 
 async def _run(load: Load, orders: Orders) -> None:

@@ -9,8 +9,11 @@ import aiohttp
 import msgspec
 import xllamacpp
 
+from stellwerk.base.log import get_logger
 from stellwerk.engines.llama.failures import EngineGoneError, failure
 from stellwerk.engines.llama.spec import Weights
+
+log = get_logger("engines")
 
 # Threads that wait for requests, not ones that compute: short questions (a prompt's length) must
 # not wait behind streams that wait for a slot.
@@ -75,7 +78,7 @@ class Native:
             async with self.session.post(path, data=msgspec.json.encode(body)) as answer:
                 read = await answer.read()
         except aiohttp.ClientError as error:
-            raise EngineGoneError(f"The engine does not answer: {error}") from error
+            raise _gone(path, error) from error
         if answer.status != 200:
             raise failure(read, answer.status)
         return msgspec.json.decode(read)
@@ -97,7 +100,7 @@ class Native:
                         if event.startswith(b"data: {"):
                             yield event[6:]
         except aiohttp.ClientError as error:
-            raise EngineGoneError(f"The engine broke off in mid-answer: {error}") from error
+            raise _gone(path, error) from error
 
     async def prompt(self, messages: list[dict[str, Any]], **fields: Any) -> str:
         """The text that the model's chat template makes of messages."""
@@ -111,3 +114,9 @@ class Native:
 
     async def text(self, tokens: list[int]) -> str:
         return str((await self.ask("/detokenize", {"tokens": tokens}))["content"])
+
+
+def _gone(path: str, error: aiohttp.ClientError) -> EngineGoneError:
+    """What is wrong in here is for the log; a caller can only try again."""
+    log.warning("llama_gone", path=path, error=str(error))
+    return EngineGoneError("The engine broke off.", retry_after=1)

@@ -95,7 +95,7 @@ class Plain:
             if chunk.usage:
                 spent = _spent(chunk.usage)
         if spent is None:
-            raise EngineGoneError("The engine broke off in mid-answer.")
+            raise EngineGoneError("The engine broke off.", retry_after=1)
         return spent
 
     async def _send(self, choice: NativeChoice) -> None:

@@ -56,4 +56,4 @@ async def raw_events(native: Native, body: Mapping[str, Any]) -> AsyncGenerator[
         yield event
         if event.stop:
             return
-    raise EngineGoneError("The engine broke off in mid-answer.")
+    raise EngineGoneError("The engine broke off.", retry_after=1)

@@ -47,9 +47,12 @@ def grammar(start: str, **rules: str) -> str:
 
 def check_schema(schema: dict[str, Any], *, strict: bool, param: str) -> None:
     """Raises `SchemaError` for a schema that nothing can fulfil or no grammar can say."""
-    broken, messages = LLMatcher.validate_grammar_with_warnings(
-        grammar(json_rule(schema, strict=strict))
-    )
+    try:
+        rule = json_rule(schema, strict=strict)
+    except RecursionError as error:
+        message = f"`{param}` cannot be used: it is nested too deeply."
+        raise SchemaError(message, param=param) from error
+    broken, messages = LLMatcher.validate_grammar_with_warnings(grammar(rule))
     if broken:
         raise SchemaError(f"`{param}` cannot be used: {_reason(messages)}.", param=param)
 
