@@ -22,8 +22,8 @@ MODELS = {
 
 def snippet(server: Server, name: str) -> str:
     text = (SEEDS / name).read_text().replace(HOST, server.url)
-    if name == "completion.py":
-        # The tiny model has nothing to add to a question without a chat template.
+    if name != "chat.py":
+        # Where the snippet sets no limit, or no template, the tiny model rambles or says nothing.
         text = text.replace("Llama-3.3-70B-Instruct", CHAT)
     for documented, ours in MODELS.items():
         text = text.replace(documented, ours)
