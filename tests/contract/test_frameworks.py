@@ -17,6 +17,7 @@ def test_langchain_chat(server: Server) -> None:
         model_name=TINY,
         streaming=True,
         max_tokens=6,
+        temperature=0,
     )
     assert llm.invoke("Say hello.").content
     assert "".join(str(piece.content) for piece in llm.stream("Say hello."))
@@ -40,6 +41,7 @@ def test_llamaindex_openai_like(server: Server) -> None:
         api_base=f"{server.url}/v2",
         is_chat_model=True,
         max_tokens=6,
+        temperature=0,
     )
     assert llm.chat([ChatMessage(role="user", content="Say hello.")]).message.content
     assert [piece.delta for piece in llm.stream_complete("Say hello.")]
@@ -52,6 +54,7 @@ def test_llamaindex_azure(server: Server) -> None:
         azure_endpoint=f"{server.url}/v2",
         api_version="2023-07-01-preview",
         max_tokens=6,
+        temperature=0,
     )
     assert [piece.delta for piece in llm.stream_complete("Say hello.")]
 
