@@ -48,7 +48,13 @@ class CompletionRequest(Struct, kw_only=True):
         Annotated[int, Meta(ge=1, le=20)] | None,
         Meta(description="Of so many answers give the best. Local models: only the same as `n`."),
     ] = None
-    echo: Annotated[bool | None, Meta(description="Put the prompt before the answer.")] = None
+    echo: Annotated[
+        bool | None,
+        Meta(
+            description="Put the prompt before the answer. Local models cannot do that together "
+            "with `logprobs`."
+        ),
+    ] = None
     suffix: Annotated[
         str | None, Meta(description="Text behind the answer. Local models cannot do that.")
     ] = None

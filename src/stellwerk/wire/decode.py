@@ -13,6 +13,7 @@ T = TypeVar("T")
 # How msgspec ends its messages: the place, or for a key of an object what holds it.
 _PLACE = re.compile(r" - at `(?:key` in `)?\$\.?(.*)`$")
 _MISSING = re.compile(r"^Object missing required field `(.*)`$")
+_VALUE = re.compile(r"[<>]=? |of length|matching regex|^Invalid ")
 _UNKNOWN_VALUE = re.compile(r"^Invalid (?:enum )?value ")
 
 
@@ -35,6 +36,7 @@ def decode(body: bytes, shape: type[T]) -> T:
 def _explained(text: str, shape: type) -> InvalidRequestError:
     place = _PLACE.search(text)
     message, param = (text[: place.start()], place.group(1)) if place else (text, "")
+    param = param.replace("[...]", "")
     if missing := _MISSING.match(message):
         param = f"{param}.{missing.group(1)}".lstrip(".")
         return InvalidRequestError(
@@ -43,6 +45,5 @@ def _explained(text: str, shape: type) -> InvalidRequestError:
     where = f"`{param}`: " if param else ""
     right = choices(shape, param) if _UNKNOWN_VALUE.match(message) else ()
     advice = f" Use one of: {', '.join(right)}." if right else ""
-    return InvalidRequestError(
-        f"{where}{message}.{advice}", param=param or None, code="invalid_type"
-    )
+    code = "invalid_value" if _VALUE.search(message) else "invalid_type"
+    return InvalidRequestError(f"{where}{message}.{advice}", param=param or None, code=code)

@@ -76,3 +76,23 @@ def test_a_joined_schema_stays_open() -> None:
 def test_rules_make_one_grammar() -> None:
     made = grammar('"a " city', city=json_rule(CITY, strict=True))
     assert LLMatcher.validate_grammar_with_warnings(made) == (False, [])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"$ref": "#/$defs/A"}}},
+        {"$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}, "$ref": "#/$defs/A"},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "$defs": []},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "definitions": "x"},
+    ],
+)
+def test_references_that_lead_nowhere_are_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(SchemaError):
+        check_schema(schema, strict=False, param="schema")
+
+
+def test_a_list_that_refers_to_itself_is_a_schema() -> None:
+    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
+    check_schema({"$ref": "#/$defs/node", "$defs": {"node": node}}, strict=False, param="schema")

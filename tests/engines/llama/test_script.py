@@ -71,3 +71,12 @@ def test_a_function_named_none_does_not_mean_no_call() -> None:
 def test_the_examples_end_where_the_functions_begin() -> None:
     assert examples().endswith("\n\n")
     assert script(examples(), [NOW], []).count("Functions:") == examples().count("Functions:") + 1
+
+
+def test_a_type_that_refers_to_itself_ends_in_the_prompt() -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/A"}},
+        "$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "string"}]}},
+    }
+    assert "f:" in script("", [Function(name="f", parameters=parameters)], [])

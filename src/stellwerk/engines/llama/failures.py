@@ -67,7 +67,7 @@ def of(trouble: Trouble) -> StellwerkError:
             param="messages",
         )
     if trouble.code == Kind.INVALID.status:
-        return InvalidRequestError(trouble.message)
+        return InvalidRequestError(trouble.message, code="invalid_value")
     if trouble.code == Kind.UNAVAILABLE.status:
         return EngineGoneError(trouble.message, retry_after=1)
     return EngineFailedError(f"The engine failed: {trouble.message}")

@@ -4,6 +4,7 @@ Calls and their results are put together, and can be told in two ways: in the fo
 own template, or in plain turns for models that do not follow that form.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -62,6 +63,9 @@ class Called:
 
 Line = Said | Called
 
+# The form of the control tokens of ChatML, Llama 3, Phi and others.
+CONTROL = re.compile(r"<(?=\|[^|<>\s]{1,64}\|>)")
+
 
 def read(messages: Sequence[Message]) -> list[Line]:
     """Raises `InvalidRequestError` that names the message which does not fit."""
@@ -111,8 +115,17 @@ def _find(lines: list[Line], call_id: str, place: str) -> Called:
 
 def _text(content: str | list[Part] | None, place: str) -> str:
     if content is None or isinstance(content, str):
-        return content or ""
-    return "\n".join(_part(part, f"{place}.content[{i}]") for i, part in enumerate(content))
+        return _defused(content or "")
+    parts = (_part(part, f"{place}.content[{i}]") for i, part in enumerate(content))
+    return _defused("\n".join(parts))
+
+
+def _defused(text: str) -> str:
+    """`text` whose `<|im_end|>` is text: whoever wrote it may not speak for another role.
+
+    llama.cpp reads what looks like a control token as one, wherever it stands.
+    """
+    return CONTROL.sub("<\u200c", text)
 
 
 def _part(part: Part, place: str) -> str:
@@ -136,9 +149,18 @@ def plain(lines: Iterable[Line]) -> list[dict[str, Any]]:
             results.append(line)
             continue
         _tell_results(told, results)
-        told.append({"role": line.role, "content": line.text})
+        _say(told, line)
     _tell_results(told, results)
     return told
+
+
+def _say(told: list[dict[str, Any]], line: Said) -> None:
+    """Neighbouring messages of the assistant become one: templates take no two in a row."""
+    last = told[-1] if told else {}
+    if line.role == last.get("role") == "assistant" and "tool_calls" not in last:
+        last["content"] += "\n\n" + line.text
+    else:
+        told.append({"role": line.role, "content": line.text})
 
 
 def _tell_results(told: list[dict[str, Any]], results: list[Called]) -> None:
@@ -164,7 +186,7 @@ def native(lines: Iterable[Line]) -> list[dict[str, Any]]:
             results.append(line)
             continue
         _close_calls(told, results)
-        told.append({"role": line.role, "content": line.text})
+        _say(told, line)
     _close_calls(told, results)
     return told
 

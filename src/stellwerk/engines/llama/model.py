@@ -13,6 +13,8 @@ from stellwerk.engines.llama.spec import Weights
 
 # Models with fewer weights seldom keep to the form of calls that their template asks for.
 FOLLOWS_TEMPLATE = 2_500_000_000
+# Tokens that a tokenizer may add of its own.
+SPECIAL = 4
 # Text that a chat template may add to a conversation, in bytes.
 TEMPLATE = 1024
 
@@ -58,7 +60,8 @@ class Model:
 
     async def make_room(self, prompt: str | list[int], answer: int | None, param: str) -> None:
         """Raises `ContextOverflowError` if prompt and answer together do not fit."""
-        if answer is None or self._fits_surely(len(prompt), answer):
+        most = len(prompt) if isinstance(prompt, list) else len(prompt.encode()) + SPECIAL
+        if answer is None or self._fits_surely(most, answer):
             return
         tokens = prompt if isinstance(prompt, list) else await self.native.tokens(prompt)
         if len(tokens) + answer > self.context:

@@ -5,6 +5,7 @@ is compiled here first, by the same library.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -47,6 +48,7 @@ def grammar(start: str, **rules: str) -> str:
 
 def check_schema(schema: dict[str, Any], *, strict: bool, param: str) -> None:
     """Raises `SchemaError` for a schema that nothing can fulfil or no grammar can say."""
+    _check_references(schema, param)
     try:
         rule = json_rule(schema, strict=strict)
     except RecursionError as error:
@@ -55,6 +57,43 @@ def check_schema(schema: dict[str, Any], *, strict: bool, param: str) -> None:
     broken, messages = LLMatcher.validate_grammar_with_warnings(grammar(rule))
     if broken:
         raise SchemaError(f"`{param}` cannot be used: {_reason(messages)}.", param=param)
+
+
+def _check_references(schema: dict[str, Any], param: str) -> None:
+    """The grammar's library passes over references that lead only back to themselves."""
+    for key in ("$defs", "definitions"):
+        if not isinstance(schema.get(key, {}), dict):
+            raise SchemaError(f"`{param}.{key}` has to be an object.", param=f"{param}.{key}")
+    for start in _references(schema):
+        seen: set[str] = set()
+        found: Any = {"$ref": start}
+        while isinstance(found, dict) and isinstance(found.get("$ref"), str):
+            if found["$ref"] in seen:
+                message = f"`{param}` cannot be used: {start!r} refers to nothing but itself."
+                raise SchemaError(message, param=param)
+            seen.add(found["$ref"])
+            found = _named(schema, found["$ref"])
+
+
+def _references(schema: Any) -> Iterator[str]:
+    waiting = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get("$ref"), str):
+                yield one["$ref"]
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+
+
+def _named(schema: Any, reference: str) -> Any:
+    """What a reference within the same schema names (RFC 6901); None for any other."""
+    found = schema
+    for step in reference.removeprefix("#").split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if reference.startswith("#") else None
 
 
 def closed(schema: dict[str, Any]) -> dict[str, Any]:

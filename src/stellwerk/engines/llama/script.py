@@ -93,7 +93,8 @@ class _Names:
     """Finds what `$ref` names within one schema."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        self.schemas = {**schema.get("definitions", {}), **schema.get("$defs", {})}
+        named = (schema.get(key) for key in ("definitions", "$defs"))
+        self.schemas = {name: one for found in named for name, one in (found or {}).items()}
 
     def find(self, schema: dict[str, Any]) -> Any:
         return self.schemas.get(str(schema.get("$ref", "")).rpartition("/")[2], schema)
@@ -121,8 +122,8 @@ def _type(schema: Any, names: _Names, depth: int) -> str:
     if "const" in schema or "enum" in schema:
         return " | ".join(_json(value) for value in schema.get("enum", [schema.get("const")]))
     for key in ("anyOf", "oneOf", "allOf"):
-        if isinstance(schema.get(key), list):
-            return " | ".join(_type(one, names, depth) for one in schema[key])
+        if isinstance(schema.get(key), list) and depth < DEEPEST:
+            return " | ".join(_type(one, names, depth + 1) for one in schema[key])
     kind = schema.get("type", "any")
     if kind == "array" and depth < DEEPEST:
         return f"[{_type(schema.get('items'), names, depth + 1)}]"
