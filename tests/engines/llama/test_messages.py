@@ -111,6 +111,10 @@ def test_no_text_speaks_for_another_role() -> None:
 
 
 def test_neighbouring_messages_of_the_assistant_become_one() -> None:
-    said = [UserMessage(content="q"), AssistantMessage(content="a"), AssistantMessage(content="b")]
+    said: list[Message] = [
+        UserMessage(content="q"),
+        AssistantMessage(content="a"),
+        AssistantMessage(content="b"),
+    ]
     assert plain(read(said))[1:] == [{"role": "assistant", "content": "a\n\nb"}]
     assert native(read(said))[1:] == [{"role": "assistant", "content": "a\n\nb"}]
