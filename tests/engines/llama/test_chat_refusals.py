@@ -32,7 +32,7 @@ def form(schema: Any, **more: Any) -> dict[str, Any]:
         ({"top_logprobs": 3}, "top_logprobs", "`logprobs`"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "<= 20"),
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop", "<= 4"),
-        ({"logit_bias": {"12": 101}}, "logit_bias[...]", "<= 100"),
+        ({"logit_bias": {"12": 101}}, "logit_bias", "<= 100"),
         ({"logit_bias": {"hello": 1}}, "logit_bias", "from 0 to 49151"),
         ({"logit_bias": {"49152": 1}}, "logit_bias", "from 0 to 49151"),
         ({"stream_options": {"include_usage": True}}, "stream_options", "`stream`"),
