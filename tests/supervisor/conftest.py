@@ -52,12 +52,23 @@ def open_broker(tmp_path: Path) -> Open:
     return opened
 
 
+# Engines that other tests of this run keep for all of it.
+FOREIGN: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def foreign() -> None:
+    FOREIGN.clear()
+    FOREIGN.update(engine.pid for engine in engines())
+
+
 def engines(parent: int | None = None) -> list[psutil.Process]:
     """The engine processes of this process, or of another."""
     return [
         child
         for child in psutil.Process(parent).children()
-        if any("stellwerk.engines" in word for word in command_of(child))
+        if child.pid not in FOREIGN
+        and any("stellwerk.engines" in word for word in command_of(child))
     ]
 
 
