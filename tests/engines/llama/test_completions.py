@@ -105,6 +105,12 @@ async def test_a_stop_ends_the_answer(tiny: Client) -> None:
     assert answer["choices"][0]["finish_reason"] == "stop"
 
 
+async def test_a_complete_sentence_is_continued_too(coder: Client) -> None:
+    question = "What is the Python programming language?"
+    answer = await coder.complete(question, temperature=0, max_tokens=3)
+    assert texts(answer)[0].strip()
+
+
 async def test_seeds_repeat_and_differ(tiny: Client) -> None:
     fields = {"temperature": 1.5, "max_tokens": 12}
     first = texts(await tiny.complete(ONCE, **fields, seed=5))

@@ -9,13 +9,18 @@ from stellwerk.engines.llama.checks import InvalidFieldError, check_completion
 from stellwerk.engines.llama.completion_answer import TextOutlet, TextStream, TextWhole
 from stellwerk.engines.llama.delivery import Spent, deliver
 from stellwerk.engines.llama.fields import refuse_unsupported
+from stellwerk.engines.llama.messages import CONTROL
 from stellwerk.engines.llama.model import Model
 from stellwerk.engines.llama.raw import Probability, RawEvent, raw_events
 from stellwerk.engines.llama.sampling import sampling
+from stellwerk.engines.llama.schema import grammar
 from stellwerk.wire.completions import CompletionChoice, CompletionLogprobs, CompletionRequest
 from stellwerk.wire.decode import decode
 
 DEFAULT_LENGTH = 16
+# At least one character. An instructed model often takes a text that is complete in itself, such
+# as a question, for the end of all text. A prompt with control tokens may well end at once.
+SOMETHING = grammar("/(?s:.+)/")
 # Prompts times answers in one request.
 MOST_ANSWERS = 128
 
@@ -130,6 +135,8 @@ class Continuation:
             "n_predict": self.limit,
             **sampling(self.ask, self.model.options, self.index % (self.ask.n or 1)),
         }
+        if isinstance(self.prompt, str) and not CONTROL.search(self.prompt):
+            body["grammar"] = SOMETHING
         if self.ask.logprobs is not None:
             # With 0 llama.cpp tells none at all, not even those of the tokens that it took.
             body["n_probs"] = max(self.ask.logprobs, 1)
