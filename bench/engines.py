@@ -81,7 +81,8 @@ async def measure(weights: Path, rounds: int) -> list[Figure]:
     threads = psutil.cpu_count(logical=False) or 1
     with running_server(weights) as server:
         async with bare_llama(weights / CHAT_FILE, threads=threads) as socket:
-            unix = aiohttp.UnixConnector(socket)
+            # llama.cpp closes idle connections without a word.
+            unix = aiohttp.UnixConnector(socket, force_close=True)
             timeout = aiohttp.ClientTimeout(total=600)
             async with (
                 aiohttp.ClientSession(timeout=timeout) as tcp,
