@@ -25,7 +25,7 @@ from tests.server import running_server
 CHAT, EMBEDDING = "Qwen2.5-Coder-0.5B-Instruct", "multilingual-e5-small"
 CHAT_FILE, EMBEDDING_FILE = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", "e5-small-q4.bin"
 TOKENS = 96
-FIRST_TOKENS = 20
+FIRST_TOKENS = 100
 PROMPT = "Write a long story about a signal box at a small railway station."
 SENTENCE = (
     "Das Stellwerk von Station {} stellt die Weichen, and number {} is on its way to Hamburg. "

@@ -34,6 +34,10 @@ def test_a_call_is_sent_when_it_is_complete() -> None:
     assert (made.name, made.sent) == ("get_weather", len(made.arguments))
 
 
+def test_half_a_surrogate_pair_is_no_reason_to_fail() -> None:
+    assert fed(draft(), ' get_weather {"location": "\\ud800"}\n') == '{"location": "\\ud800"}'
+
+
 def test_no_call_sends_nothing() -> None:
     made = draft()
     assert fed(made, " none\n") == ""

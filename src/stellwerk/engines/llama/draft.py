@@ -89,8 +89,8 @@ class Draft:
         for name, quoted in TEXT_VALUE.findall(arguments):
             inner = schema.get("properties", {}).get(name)
             if name in schema.get("required", ()) and _is_free_text(inner):
-                value = str(msgspec.json.decode(quoted)).casefold()
-                if value not in self.known and value in _told_by(inner):
+                value = _read(quoted).casefold()
+                if value and value not in self.known and value in _told_by(inner):
                     return str(name)
         return ""
 
@@ -102,6 +102,14 @@ def _object(text: str) -> dict[str, Any]:
     except msgspec.DecodeError:
         return {"": text}
     return read if isinstance(read, dict) else {"": text}
+
+
+def _read(quoted: str) -> str:
+    """A JSON text's value; empty for one that is none, such as half a surrogate pair."""
+    try:
+        return str(msgspec.json.decode(quoted))
+    except msgspec.DecodeError:
+        return ""
 
 
 def _first_word(text: str) -> str:

@@ -77,6 +77,7 @@ class Models:
         near = get_close_matches(name, [*self.by_id, *self.aliases], 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UnknownModelError(
-            f"The model {name!r} does not exist.{hint} `GET /v2/models` lists the models.",
+            f"The model {name!r} does not exist.{hint} "
+            "`GET /v2/models` and `stellwerk models list` tell which there are.",
             param="model",
         )
