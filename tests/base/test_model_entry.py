@@ -73,9 +73,19 @@ def test_a_file_has_a_source_and_a_whole_hash() -> None:
 
 def test_one_place_to_run() -> None:
     upstream = {"url": "https://host/v1"}
-    assert "engine and upstream" in refusal(ModelEntry, id="m")
+    assert "engine, upstream or targets" in refusal(ModelEntry, id="m")
     assert "engine and upstream" in refusal(ModelEntry, id="m", engine="llama", upstream=upstream)
-    assert ModelEntry.model_validate({"id": "m", "upstream": upstream}).upstream
+    one = ModelEntry.model_validate({"id": "m", "upstream": upstream, "targets": [upstream]})
+    assert [target.label for target in one.upstreams] == ["host", "host"]
+    both = ModelEntry.model_validate({"id": "m", "engine": "llama", "targets": [upstream]})
+    assert len(both.upstreams) == 1
+
+
+def test_a_target_has_one_key_and_no_other_in_its_url() -> None:
+    target = {"url": "https://host/v1", "api_key_env": "A", "api_key_file": "/b"}
+    assert "only one of" in refusal(ModelEntry, id="m", targets=[target])
+    target = {"url": "https://user:word@host/v1"}
+    assert "no user" in refusal(ModelEntry, id="m", targets=[target])
 
 
 def test_upstreams_are_http_and_have_no_files() -> None:

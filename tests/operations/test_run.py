@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from stellwerk.base.errors import InvalidRequestError, StellwerkError, UnavailableError
+from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
 from stellwerk.base.model_entry import ModelEntry
 from stellwerk.base.telemetry import Metrics
 from stellwerk.data.database import Database
@@ -21,8 +21,8 @@ from stellwerk.operations import chat_completions, embeddings
 from stellwerk.operations.operation import Call
 from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers
-from stellwerk.upstreams.client import Client
-from stellwerk.upstreams.remote import RemoteTarget
+from stellwerk.upstreams.pool import Pool, Timeouts
+from stellwerk.upstreams.remote import Base, HttpRoute
 from tests.scripted import EVENTS, Script, Scripted, chunk, scripted, whole
 
 
@@ -51,7 +51,12 @@ class Line:
 
     runner: Runner
     upstream: Scripted
+    metrics: Metrics
     registry: CollectorRegistry
+
+    def page(self) -> bytes:
+        self.metrics.flush()
+        return generate_latest(self.registry)
 
     async def run(self, fields: dict[str, Any] | bytes, **call: Any) -> Memory:
         sink = Memory()
@@ -68,18 +73,23 @@ def principal(*models: str, scope: Scope = Scope.INFERENCE) -> Principal:
 @asynccontextmanager
 async def line(database: Database, script: Script) -> AsyncIterator[Line]:
     async with scripted(script) as upstream:
-        client = Client(upstream.url)
+        base = Base.of(upstream.url)
+        pool = Pool(base.address, Timeouts(), None)
         entries = [
             {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url, "model": "m1"}},
             {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": upstream.url}},
         ]
         models = [Model(ModelEntry.model_validate(entry), "file", 0) for entry in entries]
         registry = CollectorRegistry()
-        runner = Runner(
-            Catalog(database, models), lambda _: RemoteTarget(client), Metrics(registry)
+        metrics = Metrics(registry)
+        route = HttpRoute("target", "m1", base, pool)
+        yield Line(
+            Runner(Catalog(database, models), lambda _: (route,), metrics),
+            upstream,
+            metrics,
+            registry,
         )
-        yield Line(runner, upstream, registry)
-        await client.close()
+        pool.close()
 
 
 async def answer(writer: asyncio.StreamWriter) -> None:
@@ -126,7 +136,7 @@ async def test_an_answer_that_is_cut_becomes_an_error(database: Database) -> Non
     async with line(database, script) as hub:
         with pytest.raises(StellwerkError, match="middle"):
             await hub.run({"model": "chat"})
-    assert b'status="502"' in generate_latest(hub.registry)
+    assert b'status="502"' in hub.page()
 
 
 async def test_no_upstream_is_unavailable(database: Database) -> None:
@@ -134,9 +144,10 @@ async def test_no_upstream_is_unavailable(database: Database) -> None:
         writer.close()
 
     async with line(database, script) as hub:
-        with pytest.raises(UnavailableError):
+        with pytest.raises(StellwerkError) as caught:
             await hub.run({"model": "chat"})
-    assert b'status="503"' in generate_latest(hub.registry)
+    assert caught.value.kind is Kind.UNAVAILABLE
+    assert b'status="503"' in hub.page()
 
 
 async def test_a_cancelled_call_hangs_up(database: Database) -> None:
@@ -151,7 +162,7 @@ async def test_a_cancelled_call_hangs_up(database: Database) -> None:
             await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait_for(hub.upstream.hung_up.wait(), 10)
-    assert b'status="499"' in generate_latest(hub.registry)
+    assert b'status="499"' in hub.page()
     assert b'in_flight{model="chat",operation="chat.completions"} 0.0' in generate_latest(
         hub.registry
     )

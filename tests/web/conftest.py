@@ -23,8 +23,8 @@ from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
 from stellwerk.features.weights.store import Store
 from stellwerk.operations.run import Runner
-from stellwerk.upstreams.client import Client
-from stellwerk.upstreams.remote import RemoteTarget
+from stellwerk.upstreams.pool import Pool, Timeouts
+from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.web.app import create_app
 from stellwerk.web.hub import Hub
 from tests.scripted import scripted, whole
@@ -59,17 +59,21 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             {"id": "org/voice", "type": "STT", "upstream": {"url": upstream.url}},
         ]
         models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
-        catalog, upstreams = Catalog(database, models), Client(upstream.url)
+        catalog = Catalog(database, models)
+        base = Base.of(upstream.url)
+        pool = Pool(base.address, Timeouts(), None)
+        route = HttpRoute("target", "chat", base, pool)
         registry = CollectorRegistry()
+        metrics = Metrics(registry)
         hub = Hub(
             database=database,
             keys=Keys(database),
             keyring=Keyring(database),
             catalog=catalog,
             describer=Describer(SPECS, Store(tmp_path)),
-            runner=Runner(catalog, lambda _: RemoteTarget(upstreams), Metrics(registry)),
+            runner=Runner(catalog, lambda _: (route,), metrics),
             engines=nothing_loaded,
-            exposition=exposition(registry, nothing_loaded),
+            exposition=exposition(registry, nothing_loaded, metrics.flush),
             max_body=10_000,
         )
         made = Web(None, hub)  # type: ignore[arg-type]  # its key needs the hub first
@@ -80,4 +84,4 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         ) as client:
             made.client = client
             yield made
-        await upstreams.close()
+        pool.close()

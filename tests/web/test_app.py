@@ -40,7 +40,8 @@ async def test_metrics(web: Web) -> None:
     await web.client.post("/v2/chat/completions", json={"model": "chat", "messages": []})
     text = (await web.client.get("/metrics")).text
     assert (
-        'stellwerk_requests_total{model="chat",operation="chat.completions",status="200"}' in text
+        'stellwerk_requests_total{model="chat",operation="chat.completions",status="200",'
+        'target="target"} 1.0' in text
     )
 
 

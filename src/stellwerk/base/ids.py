@@ -7,13 +7,16 @@ from uuid import UUID
 
 def uuid7() -> UUID:
     """A UUID of version 7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then chance."""
+    return UUID(int=_uuid7())
+
+
+def _uuid7() -> int:
     milliseconds = time.time_ns() // 1_000_000
     value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
     value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return UUID(int=value)
+    return (value & ~(0x3 << 62)) | (0x2 << 62)
 
 
 def new_id(prefix: str) -> str:
     """`new_id("req_")` -> `req_` and 32 hexadecimal digits."""
-    return prefix + uuid7().hex
+    return f"{prefix}{_uuid7():032x}"

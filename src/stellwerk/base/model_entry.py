@@ -126,6 +126,63 @@ class UpstreamEntry(Entry):
         description="Name of the environment variable that holds the key for it. Over the admin "
         "API it must begin with `STELLWERK_UPSTREAM_KEY_`.",
     )
+    api_key_file: LongLine | None = Field(
+        default=None,
+        description="A file that holds the key for it, read when the server starts. Not over the "
+        "admin API.",
+    )
+    api_key_header: Literal["authorization", "api-key"] = Field(
+        default="authorization",
+        description="Where the key goes: `Authorization: Bearer`, or Azure's `api-key`.",
+    )
+    socket: LongLine | None = Field(
+        default=None,
+        description="A Unix socket to connect to, whatever host the URL names. Not over the admin "
+        "API.",
+    )
+    order: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Targets with the lowest order are asked; others only when none of these is "
+        "well.",
+    )
+    weight: float = Field(
+        default=1,
+        gt=0,
+        le=1000,
+        description="Share of the requests among the targets of one order.",
+    )
+    region: Line = Field(default="", description="Where it stands; told in metrics and usage.")
+    timeout: float = Field(
+        default=600, gt=0, le=86_400, description="Seconds until the first byte of an answer."
+    )
+    idle_timeout: float = Field(
+        default=300, gt=0, le=86_400, description="Seconds between two pieces of an answer."
+    )
+    connect_timeout: float = Field(
+        default=10, gt=0, le=600, description="Seconds until it is connected."
+    )
+    retry: bool = Field(
+        default=False,
+        description="Ask another target also when this one may have worked already, such as after "
+        "a status of 500; a paid call may then be paid twice.",
+    )
+
+    @property
+    def label(self) -> str:
+        """What metrics and usage call it."""
+        host = self.url.host or ""
+        place = f"{host}:{self.url.port}" if self.url.port not in {80, 443} else host
+        return f"{place} ({self.region})" if self.region else place
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.api_key_env and self.api_key_file:
+            raise ValueError("give only one of api_key_env and api_key_file")
+        if self.url.fragment or self.url.username or self.url.password:
+            raise ValueError("url: no user, password or fragment; a key goes into api_key_env")
+        return self
 
 
 class MetaDataEntry(Entry):
@@ -172,7 +229,16 @@ class ModelEntry(Entry):
     upstream: UpstreamEntry | None = Field(
         default=None, description="The server that runs it, instead of a local engine."
     )
+    targets: tuple[UpstreamEntry, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Several servers that run it, beside `engine` or `upstream` or instead.",
+    )
     meta_data: MetaDataEntry = MetaDataEntry()
+
+    @property
+    def upstreams(self) -> tuple[UpstreamEntry, ...]:
+        return (self.upstream, *self.targets) if self.upstream else self.targets
 
     @field_validator("aliases")
     @classmethod
@@ -183,9 +249,11 @@ class ModelEntry(Entry):
 
     @model_validator(mode="after")
     def _one_place_to_run(self) -> Self:
-        if (self.engine is None) == (self.upstream is None):
-            raise ValueError("give exactly one of engine and upstream")
-        if self.upstream is not None and self.files:
+        if self.engine is not None and self.upstream is not None:
+            raise ValueError("give only one of engine and upstream; others go into targets")
+        if self.engine is None and not self.upstreams:
+            raise ValueError("give engine, upstream or targets")
+        if self.engine is None and self.files:
             raise ValueError("files are for a local engine; an upstream has its own")
         names = [file.name for file in self.files]
         if len(set(names)) < len(names):

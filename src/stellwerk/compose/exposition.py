@@ -16,10 +16,11 @@ Exposition = Callable[[], Awaitable[bytes]]
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]
 
 
-def exposition(own: CollectorRegistry, snapshot: Snapshot) -> Exposition:
-    """`own` holds what this process counted itself, `snapshot` asks the broker."""
+def exposition(own: CollectorRegistry, snapshot: Snapshot, flush: Callable[[], None]) -> Exposition:
+    """`own` holds what this process counted itself and `flush`es, `snapshot` asks the broker."""
 
     async def page() -> bytes:
+        flush()
         everything = CollectorRegistry()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             # The parent made all hubs keep their counts in files, which are summed here.

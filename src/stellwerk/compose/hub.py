@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from stellwerk.base.settings import Settings
 from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.exposition import exposition
 from stellwerk.compose.models import declared_models, describer
-from stellwerk.compose.targets import Targets
+from stellwerk.compose.routing import Routing
 from stellwerk.data.database import Database
 from stellwerk.data.notify import Listener
 from stellwerk.features.catalog.service import CHANNEL as MODELS
@@ -27,9 +28,13 @@ from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.keys.service import Keys
+from stellwerk.http.shutdown import ShuttingDownError
+from stellwerk.lane.lane import Lane
+from stellwerk.lane.protocol import LaneProtocol
+from stellwerk.operations.registry import OPERATIONS
 from stellwerk.operations.run import Runner
 from stellwerk.supervisor.control import BrokerClient
-from stellwerk.web.app import create_app
+from stellwerk.web.app import PREFIXES, create_app
 from stellwerk.web.hub import Hub
 
 
@@ -40,6 +45,9 @@ class Orders(msgspec.Struct, frozen=True):
     broker: str
     dsn: str
     settings: dict[str, Any]
+
+
+LAST_WORDS = 0.1
 
 
 def main() -> None:
@@ -67,12 +75,23 @@ def main() -> None:
 
 
 class Server(uvicorn.Server):
-    """Tells the parent when it serves."""
+    """Tells the parent when it serves, and ends the lane's calls when the grace is over."""
+
+    def __init__(self, config: uvicorn.Config, lane: Lane) -> None:
+        super().__init__(config)
+        self._lane = lane
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         sys.stdout.write('{"ready": true}\n')
         sys.stdout.flush()
+        self._lane.watch()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._lane.close(ShuttingDownError())
+        # What was written last is sent when the loop comes round.
+        await asyncio.sleep(LAST_WORDS)
 
 
 async def _late_app(*_: object) -> None:
@@ -83,7 +102,15 @@ async def _serve(orders: Orders, settings: Settings, config: uvicorn.Config) -> 
     asyncio.get_running_loop().add_reader(0, _end_with_parent)
     async with open_hub(settings, orders.dsn, orders.broker) as hub:
         config.app = create_app(hub)
-        await Server(config).serve([socket.socket(fileno=orders.fd)])
+        lane = Lane(
+            hub.runner,
+            hub.keyring,
+            max_body=hub.max_body,
+            operations=OPERATIONS,
+            prefixes=PREFIXES,
+        )
+        config.http = partial(LaneProtocol, lane)  # type: ignore[assignment]
+        await Server(config, lane).serve([socket.socket(fileno=orders.fd)])
 
 
 def _end_with_parent() -> None:
@@ -103,24 +130,27 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         await catalog.load()
         broker = await stack.enter_async_context(BrokerClient(broker_socket))
         weights = describer(settings)
-        targets = await stack.enter_async_context(Targets(broker, weights))
+        routing = await stack.enter_async_context(Routing(broker, weights))
         registry = CollectorRegistry()
-        await stack.enter_async_context(_listening(database, keyring, catalog))
+        metrics = Metrics(registry)
+        await stack.enter_async_context(_listening(database, keyring, catalog, metrics))
         yield Hub(
             database=database,
             keys=Keys(database),
             keyring=keyring,
             catalog=catalog,
             describer=weights,
-            runner=Runner(catalog, targets.of, Metrics(registry)),
+            runner=Runner(catalog, routing.of, metrics),
             engines=broker.snapshot,
-            exposition=exposition(registry, broker.snapshot),
+            exposition=exposition(registry, broker.snapshot, metrics.flush),
             max_body=settings.max_body,
         )
 
 
 @asynccontextmanager
-async def _listening(database: Database, keyring: Keyring, catalog: Catalog) -> AsyncIterator[None]:
+async def _listening(
+    database: Database, keyring: Keyring, catalog: Catalog, metrics: Metrics
+) -> AsyncIterator[None]:
     async def keys_changed(_: str) -> None:
         keyring.forget()
 
@@ -128,6 +158,7 @@ async def _listening(database: Database, keyring: Keyring, catalog: Catalog) -> 
         await catalog.load()
 
     async def poll() -> None:
+        metrics.flush()
         await keyring.poll()
         await catalog.load()
 

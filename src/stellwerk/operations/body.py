@@ -1,28 +1,78 @@
 """The little that is read from, and written into, a body on its way through."""
 
+from typing import Any
+
 import msgspec
 
 from stellwerk.base.errors import InvalidRequestError
-from stellwerk.operations.operation import Call, Operation, Outline
+from stellwerk.operations.operation import Call, Operation
 from stellwerk.wire.decode import decode
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class Outline(msgspec.Struct):
+    """The little of a body that the hub itself must know."""
+
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    max_output_tokens: int | None = None
+    n: int | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
+
+    @property
+    def longest_answer(self) -> int | None:
+        """The most tokens that the caller takes; None: no limit was given."""
+        limit = self.max_completion_tokens or self.max_tokens or self.max_output_tokens
+        return limit * (self.n or 1) if limit else None
+
+
+_outline = msgspec.json.Decoder(Outline)
 
 
 def outline(call: Call) -> Outline:
     """Decode what the hub must know. Raises `InvalidRequestError` that names the field."""
-    read = decode(call.body, Outline)
-    read.model = call.model or read.model
+    try:
+        read = _outline.decode(call.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # The slower one of the two knows how to explain it.
+        read = decode(call.body, Outline)
+    if call.model is not None:
+        read.model = call.model
     if not read.model:
         raise InvalidRequestError("`model` is missing: name a model.", param="model")
     return read
 
 
-def check(operation: Operation, body: bytes) -> None:
+def check(operation: Operation, call: Call, asked: Outline) -> None:
     """Decode all of the body for its errors: a local engine would say the same, but later."""
-    decode(body, operation.request)
+    decode(addressed(call, asked, asked.model or "", add_usage=False), operation.request)
 
 
-def with_model(body: bytes, model: str) -> bytes:
-    """The body with its `model` replaced."""
-    fields = decode(body, dict[str, msgspec.Raw])
+USAGE_WANTED = msgspec.Raw(b'{"include_usage":true}')
+
+
+def addressed(call: Call, asked: Outline, model: str, *, add_usage: bool) -> bytes:
+    """The body with the model's name at its target, and with `include_usage` where it is added."""
+    if model == asked.model and call.model is None and not add_usage:
+        return call.body
+    fields = decode(call.body, dict[str, msgspec.Raw])
     fields["model"] = msgspec.Raw(msgspec.json.encode(model))
+    if add_usage:
+        given = fields.get("stream_options")
+        # Other options of a stream than this one go through as they are.
+        options: dict[str, Any] = (msgspec.json.decode(given) if given else None) or {}
+        fields["stream_options"] = (
+            msgspec.Raw(msgspec.json.encode({**options, "include_usage": True}))
+            if options
+            else USAGE_WANTED
+        )
     return msgspec.json.encode(fields)

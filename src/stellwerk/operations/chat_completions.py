@@ -17,4 +17,5 @@ OPERATION = Operation(
         "messages": [{"role": "user", "content": "Say hello in German."}],
         "max_tokens": 32,
     },
+    tells_usage=True,
 )

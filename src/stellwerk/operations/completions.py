@@ -17,4 +17,6 @@ OPERATION = Operation(
         "prompt": "def fibonacci(n):",
         "max_tokens": 48,
     },
+    tells_usage=True,
+    raw=True,
 )

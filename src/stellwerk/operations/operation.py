@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from stellwerk.base.model_entry import ModelType
 from stellwerk.features.keys.types import Principal, Scope
 
@@ -15,6 +13,8 @@ class Operation:
 
     `request` is the whole shape of the body, `response` that of the answer and `event` that of one
     server-sent event, where the verb can stream. `serves` says which models can do it.
+    `tells_usage`: a stream tells its usage when `stream_options.include_usage` asks for it. `raw`:
+    the text goes to the model as it is, which providers of closed models do not offer.
     """
 
     name: str
@@ -27,6 +27,8 @@ class Operation:
     description: str
     example: dict[str, Any] = field(default_factory=dict)
     scope: Scope = Scope.INFERENCE
+    tells_usage: bool = False
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,4 @@ class Call:
     body: bytes
     request_id: str
     model: str | None = None
-
-
-class Outline(msgspec.Struct):
-    """The little of a body that the hub itself must know."""
-
-    model: str | None = None
-    stream: bool | None = None
+    content_type: bytes = b"application/json"

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from stellwerk.base.errors import StellwerkError
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -17,3 +19,19 @@ class Sink(Protocol):
     async def data(self, chunk: bytes) -> None: ...
 
     async def end(self) -> None: ...
+
+
+class Outlet(Protocol):
+    """A sink in callbacks, for whoever cannot wait; it says itself when it is full.
+
+    Either `refuse`, or `head`, `data` any number of times (also empty: all so far may go out) and
+    `end`. Nothing comes after the operation was cancelled.
+    """
+
+    def head(self, status: int, headers: Headers) -> None: ...
+
+    def data(self, chunk: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+    def refuse(self, error: StellwerkError) -> None: ...

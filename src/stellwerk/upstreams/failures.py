@@ -3,7 +3,6 @@
 import msgspec
 
 from stellwerk.base.errors import Kind, StellwerkError
-from stellwerk.upstreams.target import UpstreamError
 
 # Statuses that speak of the caller's request. All others speak of the server that was asked.
 OF_THE_REQUEST = {
@@ -17,6 +16,13 @@ OF_THE_REQUEST = {
     504: Kind.TIMEOUT,
 }
 CREDENTIALS = {401, 403}
+
+
+class UpstreamError(StellwerkError):
+    """502: what stands behind the hub did not answer as it should."""
+
+    kind = Kind.UPSTREAM
+    code = "upstream_error"
 
 
 class _Detail(msgspec.Struct):

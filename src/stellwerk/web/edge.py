@@ -4,9 +4,9 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stellwerk.base.errors import Kind, StellwerkError
 from stellwerk.base.log import get_logger
 from stellwerk.http.errors import error_answer
+from stellwerk.http.limits import too_large
 from stellwerk.http.request_id import HEADER, request_id
 
 log = get_logger("web")
@@ -14,13 +14,6 @@ log = get_logger("web")
 # FastAPI reads a resource's body before it looks at the key. The verbs have a limit of their own.
 RESOURCE_BODY = 2**20
 RESOURCES = "/admin/"
-
-
-class BodyTooLargeError(StellwerkError):
-    """The body is larger than this endpoint takes."""
-
-    kind = Kind.TOO_LARGE
-    code = "body_too_large"
 
 
 class Edge:
@@ -67,10 +60,6 @@ class Edge:
             return message
 
         await self._app(scope, counted, send)
-
-
-def too_large(limit: int) -> BodyTooLargeError:
-    return BodyTooLargeError(f"The body is larger than the {limit} bytes that are taken here.")
 
 
 async def _refuse(send: Send) -> None:

@@ -8,26 +8,18 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError, UnavailableError
+from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
 from stellwerk.base.log import get_logger
 from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
+from stellwerk.http.limits import too_large
+from stellwerk.http.shutdown import ShuttingDownError
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
-from stellwerk.web.edge import too_large
 from stellwerk.web.hub import Hub
 from stellwerk.wire.errors import error_event
 
 log = get_logger("web")
-
-
-class ShuttingDownError(UnavailableError):
-    """The server was stopped while it answered."""
-
-    code = "shutting_down"
-
-    def __init__(self) -> None:
-        super().__init__("The server is shutting down. Try again.", retry_after=5)
 
 
 class ClientGoneError(Exception):

@@ -95,7 +95,7 @@ class Describer:
     def show(self, model: Model) -> ModelObject:
         entry, described = model.entry, self.describe(model)
         meta = entry.meta_data
-        remote = entry.upstream is not None
+        remote = entry.engine is None
         return ModelObject(
             id=model.id,
             created=model.created,

@@ -30,10 +30,16 @@ class Catalog:
         self._declared = declared
         self.models = Models.of(declared)
         self.left_out: tuple[LeftOut, ...] = ()
+        self._rows: list[Row[Any]] = []
 
     async def load(self) -> None:
+        """Read the table. Models that have not changed stay the same objects."""
         async with self._database.connect() as connection:
-            found = merged(self._declared, await _stored(connection))
+            rows = await _rows(connection)
+        if rows == self._rows:
+            return
+        found = merged(self._declared, [_read(row) for row in rows])
+        self._rows = rows
         reasons = {one.id: one.reason.message for one in found.left_out}
         if reasons and reasons != {one.id: one.reason.message for one in self.left_out}:
             log.warning("stored models are left out", reasons=reasons)
@@ -99,9 +105,13 @@ async def _one_change_at_a_time(connection: AsyncConnection) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(CHANNEL))))
 
 
-async def _stored(connection: AsyncConnection) -> list[Stored]:
+async def _rows(connection: AsyncConnection) -> list[Row[Any]]:
     rows = await connection.execute(select(table).order_by(table.c.created_at, table.c.id))
-    return [_read(row) for row in rows]
+    return list(rows)
+
+
+async def _stored(connection: AsyncConnection) -> list[Stored]:
+    return [_read(row) for row in await _rows(connection)]
 
 
 def _read(row: Row[Any]) -> Stored:

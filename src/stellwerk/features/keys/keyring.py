@@ -40,14 +40,23 @@ class Keyring:
             self._state = state
             self.forget()
 
+    def remembered(self, secret: str | None) -> Principal | None:
+        """Who `secret` belongs to, if this process knows it; None: ask `principal`.
+
+        Raises `KeyRefusedError` for a key that has expired.
+        """
+        principal = self._seen.get(digest(secret)) if secret else None
+        if principal is not None and principal.expired():
+            raise KeyRefusedError(f"The API key {principal.key_name!r} has expired.")
+        return principal
+
     async def principal(self, secret: str | None) -> Principal:
         """Who `secret` belongs to. Raises `KeyRefusedError` that says why it does not count."""
         if not secret:
             raise KeyRefusedError(
                 "No API key was given. Send it as `Authorization: Bearer KEY` or `api-key: KEY`."
             )
-        hashed = digest(secret)
-        principal = self._seen.get(hashed) or await self._load(hashed)
+        principal = self.remembered(secret) or await self._load(digest(secret))
         if principal.expired():
             raise KeyRefusedError(f"The API key {principal.key_name!r} has expired.")
         return principal

@@ -140,7 +140,7 @@ class Principal:
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
     def may_use(self, model: str) -> bool:
-        return any(fnmatchcase(model, pattern) for pattern in self.models)
+        return "*" in self.models or any(fnmatchcase(model, one) for one in self.models)
 
     def require_model(self, model: str) -> None:
         if not self.may_use(model):

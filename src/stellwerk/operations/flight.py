@@ -1,0 +1,302 @@
+"""One call on its way: a target is chosen, its answer passed on, and what it took is settled."""
+
+from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
+from stellwerk.base.log import get_logger
+from stellwerk.base.telemetry import CLIENT_GONE
+from stellwerk.operations.body import Outline, addressed
+from stellwerk.operations.meter import Meter
+from stellwerk.operations.operation import Call, Operation
+from stellwerk.ports.sink import Headers, Outlet
+from stellwerk.upstreams.exchange import UNSENT, Exchange, Failure
+from stellwerk.upstreams.failures import CREDENTIALS, UpstreamError, failure
+from stellwerk.upstreams.reading import EventReader, Tokens, read_whole
+from stellwerk.upstreams.route import Route, choose, soonest
+from stellwerk.wire.errors import error_event
+
+log = get_logger("operations")
+
+EVENT_STREAM = b"text/event-stream"
+JSON = b"application/json"
+FIRST_FAILURE = 300
+LONGEST_FAILURE = 65_536
+# What the caller needs of the target's headers; its others speak of the target alone.
+PASSED_ON = frozenset({b"content-type", b"content-encoding", b"content-disposition"})
+# The target refused before it began to work, so another one may be asked.
+NOT_RUN = frozenset({401, 403, 429, 503})
+RETRY_AFTER = 2.0
+NO_CACHE = (b"cache-control", b"no-cache")
+
+EXPLAINED = {
+    Failure.UNREACHED: (Kind.UNAVAILABLE, "upstream_unavailable", "cannot be reached. Try again."),
+    Failure.REFUSED: (Kind.UNAVAILABLE, "upstream_unavailable", "has just stopped. Try again."),
+    Failure.SILENT: (Kind.TIMEOUT, "upstream_timeout", "did not answer in time."),
+    Failure.STALLED: (Kind.TIMEOUT, "upstream_timeout", "went silent in the middle of the answer."),
+    Failure.CUT: (Kind.UPSTREAM, "upstream_cut", "stopped in the middle of the answer."),
+    Failure.GARBLED: (Kind.UPSTREAM, "upstream_error", "answered with something that is not HTTP."),
+}
+
+
+class Flight:
+    """A receiver between a target and an outlet."""
+
+    __slots__ = (
+        "_asked",
+        "_body",
+        "_call",
+        "_events",
+        "_exchange",
+        "_headers",
+        "_last_error",
+        "_meter",
+        "_operation",
+        "_outlet",
+        "_over",
+        "_paused",
+        "_pieces",
+        "_route",
+        "_routes",
+        "_size",
+        "_started",
+        "_status",
+        "_tried",
+        "limit_headers",
+        "tokens",
+    )
+
+    def __init__(
+        self,
+        operation: Operation,
+        call: Call,
+        asked: Outline,
+        routes: tuple[Route, ...],
+        outlet: Outlet,
+        meter: Meter,
+        limit_headers: Headers,
+    ) -> None:
+        self._operation = operation
+        self._call = call
+        self._asked = asked
+        self._routes = routes
+        self._outlet = outlet
+        self._meter = meter
+        self.limit_headers = limit_headers
+        self.tokens = Tokens()
+        self._exchange: Exchange | None = None
+        self._route: Route | None = None
+        self._tried: tuple[Route, ...] = ()
+        self._last_error: StellwerkError | None = None
+        self._events: EventReader | None = None
+        self._pieces: list[bytes] = []
+        self._headers: Headers = []
+        self._size = self._status = 0
+        self._started = self._over = self._paused = False
+
+    def begin(self) -> None:
+        """Ask the best target."""
+        route = choose(self._routes, self._tried)
+        if route is None:
+            self._end_with(self._last_error or self._none_left())
+            return
+        self._route = route
+        self._tried = (*self._tried, route)
+        route.in_flight += 1
+        route.breaker.begin()
+        self._pieces.clear()
+        self._size = self._status = 0
+        self._meter.target = route.name
+        try:
+            call = self._call
+            self._exchange = route.begin(
+                self._operation.path,
+                self._body_for(route),
+                call.content_type,
+                call.request_id.encode("latin-1"),
+                self,
+            )
+        except StellwerkError as error:
+            self.refused(error)
+        else:
+            if self._paused:
+                self._exchange.pause()
+
+    def _body_for(self, route: Route) -> bytes:
+        if self._call.content_type != JSON:
+            return self._call.body
+        add_usage = self._hides_usage
+        return addressed(self._call, self._asked, route.model, add_usage=add_usage)
+
+    @property
+    def _hides_usage(self) -> bool:
+        """Whether the hub asks for a stream's usage where the caller did not."""
+        asked = self._asked
+        return bool(asked.stream) and self._operation.tells_usage and not asked.wants_usage
+
+    def _none_left(self) -> StellwerkError:
+        return UnavailableError(
+            "All servers of this model are out of order at the moment. Try again.",
+            code="upstream_unavailable",
+            retry_after=soonest(self._routes),
+        )
+
+    # For whoever takes the answer
+
+    def cancel(self, status: int = CLIENT_GONE) -> None:
+        """Nobody waits any more: the target is hung up on, and nothing more is sent."""
+        if self._over:
+            return
+        if self._exchange is not None:
+            self._exchange.cancel()
+        if self._route is not None:
+            self._route.breaker.unknown()
+        self._end(status)
+
+    def abort(self, error: StellwerkError) -> None:
+        """End it for the hub's own reasons, and tell the caller."""
+        if not self._over:
+            if self._exchange is not None:
+                self._exchange.cancel()
+            self._end_with(error)
+
+    def pause(self) -> None:
+        self._paused = True
+        if self._exchange is not None:
+            self._exchange.pause()
+
+    def resume(self) -> None:
+        self._paused = False
+        if self._exchange is not None:
+            self._exchange.resume()
+
+    # Receiver
+
+    def head(self, status: int, headers: Headers) -> None:
+        self._status, self._headers = status, headers
+        if status < FIRST_FAILURE and _is_stream(headers):
+            self._healthy()
+            shown = self._asked.model or ""
+            self._events = EventReader(shown, self.tokens, hide_usage=self._hides_usage)
+            self._started = True
+            self._outlet.head(status, [*_passed_on(headers), NO_CACHE, *self.limit_headers])
+
+    def data(self, chunk: bytes) -> None:
+        if self._events is not None:
+            if chunk:
+                self._meter.first_byte()
+                chunk = self._events.feed(chunk)
+            self._outlet.data(chunk)
+        elif chunk:
+            self._pieces.append(chunk)
+            self._size += len(chunk)
+            if self._status >= FIRST_FAILURE and self._size > LONGEST_FAILURE:
+                self._cut_off()
+                self.end()
+
+    def end(self) -> None:
+        if self._events is not None:
+            if rest := self._events.rest():
+                self._outlet.data(rest)
+            self._end(self._status)
+            self._outlet.end()
+        elif self._status >= FIRST_FAILURE:
+            self._answered_with_failure()
+        else:
+            self._whole()
+
+    def failed(self, failure: Failure) -> None:
+        kind, code, text = EXPLAINED[failure]
+        again = RETRY_AFTER if kind is Kind.UNAVAILABLE else None
+        error = UpstreamError(f"The model's server {text}", kind=kind, code=code, retry_after=again)
+        log.info("upstream failed", target=self._meter.target, model=self._meter.model, why=failure)
+        self._unhealthy()
+        self._next_or(error, may_try=failure in UNSENT)
+
+    def refused(self, error: StellwerkError) -> None:
+        if self._route is not None:
+            self._route.breaker.unknown()
+        self._next_or(error, may_try=True)
+
+    # What an answer means
+
+    def _whole(self) -> None:
+        self._healthy()
+        self._meter.first_byte()
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        headers = _passed_on(self._headers)
+        if len(headers) == 1 and headers[0][1].startswith(JSON):
+            body = read_whole(body, self._asked.model or "", self.tokens)
+        headers.append((b"content-length", b"%d" % len(body)))
+        self._end(self._status)
+        self._started = True
+        self._outlet.head(self._status, headers + self.limit_headers)
+        self._outlet.data(body)
+        self._outlet.end()
+
+    def _answered_with_failure(self) -> None:
+        status = self._status
+        retry_after = next((value for name, value in self._headers if name == b"retry-after"), b"")
+        error = failure(status, retry_after.decode("latin-1"), b"".join(self._pieces))
+        if error.kind is Kind.UPSTREAM:
+            # The caller is told little of it; its text may hold a credential.
+            log.warning("upstream failed", target=self._meter.target, status=status)
+        if status >= 500 or status in CREDENTIALS:
+            self._unhealthy()
+        else:
+            self._healthy()
+        if status in {429, 503} and error.retry_after and self._route is not None:
+            self._route.breaker.rest(error.retry_after)
+        self._next_or(error, may_try=status in NOT_RUN, failing=status >= 500)
+
+    def _next_or(self, error: StellwerkError, *, may_try: bool, failing: bool = True) -> None:
+        """Ask another target if nothing is lost by it; else this is the answer."""
+        route = self._route
+        again = may_try or (failing and route is not None and route.retry)
+        if not self._started and again and choose(self._routes, self._tried) is not None:
+            self._leave()
+            self._last_error = error
+            self.begin()
+        else:
+            self._end_with(error)
+
+    def _healthy(self) -> None:
+        if self._route is not None:
+            self._route.breaker.good()
+
+    def _unhealthy(self) -> None:
+        if self._route is not None:
+            self._route.breaker.bad()
+
+    def _leave(self) -> None:
+        if self._route is not None:
+            self._route.in_flight -= 1
+            self._route = None
+
+    def _cut_off(self) -> None:
+        if self._exchange is not None:
+            self._exchange.cancel()
+
+    def _end_with(self, error: StellwerkError) -> None:
+        self._end(error.kind.status)
+        if self._started:
+            self._outlet.data(error_event(error))
+            self._outlet.end()
+        else:
+            self._outlet.refuse(error)
+
+    def _end(self, status: int) -> None:
+        """What the call took is settled before the caller hears of its end."""
+        self._over = True
+        self._leave()
+        if not self.tokens.known and self._events is not None:
+            self.tokens.completion = self._events.events
+        self._meter.end(status, self.tokens)
+
+
+def _passed_on(headers: Headers) -> Headers:
+    return [header for header in headers if header[0] in PASSED_ON]
+
+
+def _is_stream(headers: Headers) -> bool:
+    for name, value in headers:
+        if name == b"content-type":
+            return value.startswith(EVENT_STREAM)
+    return False

@@ -1,0 +1,178 @@
+"""One HTTP/1.1 connection to a server: requests one after another, answers in callbacks."""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from stellwerk.ports.sink import Headers
+from stellwerk.upstreams.exchange import Failure
+
+if TYPE_CHECKING:
+    from stellwerk.upstreams.pool import Pool, PooledExchange
+
+# All headers of an answer together. nginx takes 8 KiB by default, Node.js 16 KiB.
+LONGEST_HEAD = 65_536
+FRAMING = {b"content-length", b"transfer-encoding"}
+
+
+class Connection(asyncio.Protocol):
+    """A connection of a pool. It is busy while it has an exchange."""
+
+    __slots__ = (
+        "_complete",
+        "_framed",
+        "_head_size",
+        "_headers",
+        "_keep",
+        "_new_head",
+        "_parser",
+        "_pieces",
+        "_pool",
+        "_status",
+        "_transport",
+        "answered",
+        "deadline",
+        "exchange",
+        "reused",
+        "sent_at",
+    )
+
+    def __init__(self, pool: "Pool") -> None:
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: Headers = []
+        self._pieces: list[bytes] = []
+        self._status = 0
+        self._head_size = 0
+        self._new_head = self._complete = self._framed = self._keep = False
+        self.exchange: PooledExchange | None = None
+        self.answered = False
+        self.reused = False
+        self.deadline = self.sent_at = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, exchange: "PooledExchange", deadline: float) -> None:
+        """Send the exchange's request; `deadline` (loop time) is for the first byte back."""
+        assert self._transport is not None
+        self.exchange = exchange
+        self.answered = self._complete = self._framed = False
+        self._head_size = 0
+        self.deadline = deadline
+        self._transport.write(exchange.request)
+
+    def pause(self) -> None:
+        if self.is_open:
+            cast("asyncio.Transport", self._transport).pause_reading()
+
+    def resume(self) -> None:
+        if self.is_open:
+            cast("asyncio.Transport", self._transport).resume_reading()
+
+    def abort(self) -> None:
+        """Close at once; the exchange hears nothing of it."""
+        self.exchange = None
+        self._pool.forget(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def fail(self, failure: Failure) -> None:
+        """Close at once, and tell the exchange why."""
+        exchange = self.exchange
+        self.abort()
+        if exchange is not None:
+            exchange.failed(failure, self)
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.exchange is None:
+            self._pool.forget(self)
+        elif self._status and not self._framed and error is None:
+            # An answer without a length ends with its connection.
+            self._complete = True
+            self._deliver(keep=False)
+        else:
+            self.fail(Failure.CUT if self.answered else Failure.REFUSED)
+
+    def data_received(self, data: bytes) -> None:
+        if self.exchange is None:
+            # Nobody asked for this, so nothing on this connection can be trusted any more.
+            self.abort()
+            return
+        self.answered = True
+        garbled = False
+        if not self._status:
+            # The parser keeps a header to itself until it is complete, however long it grows.
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            garbled = True
+        if not self._status and self._head_size > LONGEST_HEAD:
+            garbled = True
+        if garbled and not self._complete:
+            self.fail(Failure.GARBLED)
+        else:
+            self._deliver(keep=not garbled and self._keep)
+
+    def _deliver(self, *, keep: bool) -> None:
+        """Hand on all that came at once: one call costs less than one for each piece."""
+        exchange = self.exchange
+        assert exchange is not None
+        if self._new_head:
+            self._new_head = False
+            exchange.receiver.head(self._status, self._headers)
+        if self._status and self.exchange is not None:
+            chunk = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+            self._pieces.clear()
+            if self._complete:
+                self._finish(exchange, chunk, keep=keep)
+            else:
+                self._pool.touch(self)
+                exchange.receiver.data(chunk)
+
+    def _finish(self, exchange: "PooledExchange", chunk: bytes, *, keep: bool) -> None:
+        self.exchange = None
+        self._status = 0
+        if keep and self.is_open and not exchange.paused:
+            self._pool.release(self)
+        else:
+            self.abort()
+        if chunk:
+            exchange.receiver.data(chunk)
+        if not exchange.cancelled:
+            exchange.receiver.end()
+
+    # httptools' callbacks
+
+    def on_message_begin(self) -> None:
+        self._headers = []
+        if self._complete:
+            raise ValueError("a second answer to one request")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self._framed = self._framed or name in FRAMING
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self._status, self._new_head = status, True
+            # The parser forgets it with the end of the message.
+            self._keep = self._parser.should_keep_alive()
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        # What has a status below 200 only announces the answer.
+        self._complete = bool(self._status)

@@ -1,0 +1,156 @@
+"""What is read from, and changed in, an answer on its way: usage and the model's name.
+
+The bytes of an answer are passed on as they are but for two things: the name that the caller used
+goes where the target wrote its own, and the usage that only the hub asked for is taken out.
+"""
+
+import re
+
+import msgspec
+
+# A chunk that holds more than null; with `include_usage`, all chunks before it may hold null.
+USAGE = re.compile(rb'"usage"\s*:\s*\{')
+MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+EVENT_END = re.compile(rb"\r?\n\r?\n")
+# Without an event's end in so many bytes it is no event stream; it goes on as it comes.
+LONGEST_EVENT = 2**20
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    """The names of chat and completions, and those of responses."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _Details | None = None
+
+
+class _Answer(msgspec.Struct):
+    model: str | None = None
+    usage: _Usage | None = None
+
+
+class _Event(msgspec.Struct):
+    choices: list[msgspec.Raw] | None = None
+    usage: _Usage | None = None
+    response: _Answer | None = None
+
+
+_answer = msgspec.json.Decoder(_Answer)
+_event = msgspec.json.Decoder(_Event)
+
+
+class Tokens:
+    """Tokens of one call. `known`: the target said so; else they are estimated."""
+
+    __slots__ = ("cached", "completion", "known", "prompt")
+
+    def __init__(self, prompt: int = 0) -> None:
+        self.prompt, self.cached, self.completion, self.known = prompt, 0, 0, False
+
+    def take(self, usage: _Usage) -> None:
+        details = usage.prompt_tokens_details or usage.input_tokens_details
+        self.prompt = usage.prompt_tokens or usage.input_tokens or 0
+        self.completion = usage.completion_tokens or usage.output_tokens or 0
+        self.cached = (details.cached_tokens or 0) if details else 0
+        self.known = True
+
+
+def read_whole(body: bytes, shown: str, tokens: Tokens) -> bytes:
+    """Take the usage from an answer in one piece; give the answer with the name `shown`."""
+    try:
+        answer = _answer.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return body
+    if answer.usage is not None:
+        tokens.take(answer.usage)
+    if answer.model is None or answer.model == shown:
+        return body
+    return MODEL.sub(_renamed(shown), body, count=1)
+
+
+def _renamed(shown: str) -> bytes:
+    return b'"model":' + msgspec.json.encode(shown).replace(b"\\", b"\\\\")
+
+
+class EventReader:
+    """Takes the pieces of an event stream; gives whole events.
+
+    With `hide_usage`, an event that only tells the usage is left out.
+    """
+
+    __slots__ = ("_hide_usage", "_new", "_old", "_rest", "_shown", "_tokens", "events")
+
+    def __init__(self, shown: str, tokens: Tokens, *, hide_usage: bool) -> None:
+        self._tokens = tokens
+        self._hide_usage = hide_usage
+        self._shown = shown
+        self._rest = b""
+        self._old: bytes | None = None
+        self._new = b""
+        self.events = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        if self._rest:
+            chunk = self._rest + chunk
+            self._rest = b""
+        if not chunk.endswith(b"\n\n"):
+            chunk = self._whole(chunk)
+        # Even one event has a token or more; a sum of events is a fair guess where none is told.
+        self.events += chunk.count(b"\ndata:") + chunk.startswith(b"data:")
+        if USAGE.search(chunk):
+            chunk = self._without_usage(chunk)
+        if self._old is None:
+            self._learn(chunk)
+        if self._old:
+            chunk = chunk.replace(self._old, self._new)
+        return chunk
+
+    def rest(self) -> bytes:
+        """What followed the last whole event, at the end of a stream that was not cut."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+    def _whole(self, chunk: bytes) -> bytes:
+        end = max(chunk.rfind(b"\n\n") + 2, chunk.rfind(b"\n\r\n") + 3)
+        # rfind gives -1 where there is none.
+        if end <= 2:
+            end = 0 if len(chunk) < LONGEST_EVENT else len(chunk)
+        self._rest = chunk[end:]
+        return chunk[:end]
+
+    def _learn(self, chunk: bytes) -> None:
+        """How the target writes its name is seen in its first event that has one."""
+        if found := MODEL.search(chunk):
+            shown = msgspec.json.encode(self._shown)
+            self._old = b"" if found[1] == shown else found[0]
+            self._new = b'"model":' + shown
+
+    def _without_usage(self, chunk: bytes) -> bytes:
+        kept = []
+        start = 0
+        for end in [match.end() for match in EVENT_END.finditer(chunk)]:
+            event = chunk[start:end]
+            start = end
+            if not USAGE.search(event) or not self._only_usage(event):
+                kept.append(event)
+        kept.append(chunk[start:])
+        return b"".join(kept)
+
+    def _only_usage(self, event: bytes) -> bool:
+        """Take the usage of an event. Whether it is to be left out."""
+        data = b"".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
+        try:
+            told = _event.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+        usage = told.usage or (told.response.usage if told.response else None)
+        if usage is not None:
+            self._tokens.take(usage)
+        return self._hide_usage and told.choices == [] and told.response is None
