@@ -10,13 +10,12 @@ def uuid7() -> UUID:
     return UUID(int=_uuid7())
 
 
-def _uuid7() -> int:
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    return (value & ~(0x3 << 62)) | (0x2 << 62)
-
-
 def new_id(prefix: str) -> str:
     """`new_id("req_")` -> `req_` and 32 hexadecimal digits."""
     return f"{prefix}{_uuid7():032x}"
+
+
+def _uuid7() -> int:
+    chance = int.from_bytes(os.urandom(10))
+    milliseconds = time.time_ns() // 1_000_000
+    return (milliseconds << 80) | (chance & 0x0FFF_3FFF_FFFF_FFFF_FFFF) | 0x7000_8000_0000_0000_0000

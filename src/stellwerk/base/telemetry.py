@@ -7,7 +7,6 @@ them can sum; it must be set before this module is imported.
 
 from bisect import bisect_left
 from collections import defaultdict
-from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -17,6 +16,7 @@ CLIENT_GONE = 499
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 TOKEN_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 BY_TARGET = ("operation", "model", "target")
+Labels = tuple[str, str, str]
 
 
 class BulkHistogram(Histogram):
@@ -53,12 +53,6 @@ class _Distribution:
             self.clear()
 
 
-class Labels(NamedTuple):
-    operation: str
-    model: str
-    target: str
-
-
 class Series:
     """The numbers of one operation, model and target since the last flush. Times in seconds."""
 
@@ -78,6 +72,16 @@ class Series:
         self.duration = _Distribution(SECONDS)
         self.per_token = _Distribution(TOKEN_SECONDS)
         self.prompt = self.cached = self.completion = 0
+
+    def add(self, status: int, began: float, first: float, ended: float, tokens: int) -> None:
+        """One call: when it began, when its first byte came (0: none did), and when it ended."""
+        self.statuses[status] += 1
+        self.duration.observe(ended - began)
+        self.completion += tokens
+        if first:
+            self.first_byte.observe(first - began)
+            if tokens > 1:
+                self.per_token.observe((ended - first) / (tokens - 1))
 
 
 class Metrics:
@@ -123,7 +127,7 @@ class Metrics:
         )
 
     def series(self, operation: str, model: str, target: str) -> Series:
-        labels = Labels(operation, model, target)
+        labels = operation, model, target
         series = self._series.get(labels)
         if series is None:
             series = self._series[labels] = Series()

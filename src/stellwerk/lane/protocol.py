@@ -301,6 +301,12 @@ class LaneProtocol(HttpToolsProtocol):
         parts.append(b"x-request-id: %b\r\n\r\n" % self._request_id.encode())
         self._head = b"".join(parts)
 
+    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        self.head(status, [*headers, (b"content-length", b"%d" % len(body))])
+        self.transport.write(self._head + body)
+        self._head = b""
+        self._done()
+
     def data(self, chunk: bytes) -> None:
         if self._chunked and chunk:
             chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)

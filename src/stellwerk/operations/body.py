@@ -1,5 +1,6 @@
 """The little that is read from, and written into, a body on its way through."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -57,22 +58,38 @@ def check(operation: Operation, call: Call, asked: Outline) -> None:
     decode(addressed(call, asked, asked.model or "", add_usage=False), operation.request)
 
 
-USAGE_WANTED = msgspec.Raw(b'{"include_usage":true}')
+# A key that stands in the body once, and whose letters cannot hide behind escapes (\u0061), can
+# be changed where it stands. Of a key that comes twice, others might read the other one.
+MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+HIDDEN = b"\\u00"
+USAGE_WANTED = b'"stream_options":{"include_usage":true},'
 
 
 def addressed(call: Call, asked: Outline, model: str, *, add_usage: bool) -> bytes:
     """The body with the model's name at its target, and with `include_usage` where it is added."""
-    if model == asked.model and call.model is None and not add_usage:
-        return call.body
-    fields = decode(call.body, dict[str, msgspec.Raw])
+    body = call.body
+    if call.model is None and body.count(b'"model"') == 1 and HIDDEN not in body:
+        found = None if model == asked.model else MODEL.search(body)
+        if found:
+            start, end = found.span(1)
+            body = b'%b"%b"%b' % (body[:start], model.encode(), body[end:])
+        if not add_usage:
+            return body
+        if b'"stream_options"' not in body:
+            start = body.index(b"{") + 1
+            return body[:start] + USAGE_WANTED + body[start:]
+    return _rewritten(body, model, add_usage=add_usage)
+
+
+def _rewritten(body: bytes, model: str, *, add_usage: bool) -> bytes:
+    """The same for every body, and slower."""
+    fields = decode(body, dict[str, msgspec.Raw])
     fields["model"] = msgspec.Raw(msgspec.json.encode(model))
     if add_usage:
         given = fields.get("stream_options")
         # Other options of a stream than this one go through as they are.
         options: dict[str, Any] = (msgspec.json.decode(given) if given else None) or {}
-        fields["stream_options"] = (
-            msgspec.Raw(msgspec.json.encode({**options, "include_usage": True}))
-            if options
-            else USAGE_WANTED
+        fields["stream_options"] = msgspec.Raw(
+            msgspec.json.encode({**options, "include_usage": True})
         )
     return msgspec.json.encode(fields)

@@ -19,8 +19,6 @@ EVENT_STREAM = b"text/event-stream"
 JSON = b"application/json"
 FIRST_FAILURE = 300
 LONGEST_FAILURE = 65_536
-# What the caller needs of the target's headers; its others speak of the target alone.
-PASSED_ON = frozenset({b"content-type", b"content-encoding", b"content-disposition"})
 # The target refused before it began to work, so another one may be asked.
 NOT_RUN = frozenset({401, 403, 429, 503})
 RETRY_AFTER = 2.0
@@ -39,29 +37,19 @@ EXPLAINED = {
 class Flight:
     """A receiver between a target and an outlet."""
 
-    __slots__ = (
-        "_asked",
-        "_body",
-        "_call",
-        "_events",
-        "_exchange",
-        "_headers",
-        "_last_error",
-        "_meter",
-        "_operation",
-        "_outlet",
-        "_over",
-        "_paused",
-        "_pieces",
-        "_route",
-        "_routes",
-        "_size",
-        "_started",
-        "_status",
-        "_tried",
-        "limit_headers",
-        "tokens",
-    )
+    # Most calls need few of these, and a class's value costs nothing to set.
+    _exchange: Exchange | None = None
+    _route: Route | None = None
+    _tried: tuple[Route, ...] = ()
+    _last_error: StellwerkError | None = None
+    _events: EventReader | None = None
+    _size = 0
+    _status = 0
+    _started = False
+    _over = False
+    _paused = False
+    _hides_usage = False
+    limit_headers: Headers = []  # noqa: RUF012  # never changed, only replaced
 
     def __init__(
         self,
@@ -71,7 +59,6 @@ class Flight:
         routes: tuple[Route, ...],
         outlet: Outlet,
         meter: Meter,
-        limit_headers: Headers,
     ) -> None:
         self._operation = operation
         self._call = call
@@ -79,17 +66,11 @@ class Flight:
         self._routes = routes
         self._outlet = outlet
         self._meter = meter
-        self.limit_headers = limit_headers
         self.tokens = Tokens()
-        self._exchange: Exchange | None = None
-        self._route: Route | None = None
-        self._tried: tuple[Route, ...] = ()
-        self._last_error: StellwerkError | None = None
-        self._events: EventReader | None = None
         self._pieces: list[bytes] = []
-        self._headers: Headers = []
-        self._size = self._status = 0
-        self._started = self._over = self._paused = False
+        if asked.stream:
+            # The hub asks for a stream's usage where the caller did not.
+            self._hides_usage = operation.tells_usage and not asked.wants_usage
 
     def begin(self) -> None:
         """Ask the best target."""
@@ -101,35 +82,20 @@ class Flight:
         self._tried = (*self._tried, route)
         route.in_flight += 1
         route.breaker.begin()
-        self._pieces.clear()
-        self._size = self._status = 0
         self._meter.target = route.name
+        call = self._call
+        body = call.body
         try:
-            call = self._call
+            if call.content_type is JSON or call.content_type == JSON:
+                body = addressed(call, self._asked, route.model, add_usage=self._hides_usage)
             self._exchange = route.begin(
-                self._operation.path,
-                self._body_for(route),
-                call.content_type,
-                call.request_id.encode("latin-1"),
-                self,
+                self._operation.path, body, call.content_type, call.request_id, self
             )
         except StellwerkError as error:
             self.refused(error)
         else:
             if self._paused:
                 self._exchange.pause()
-
-    def _body_for(self, route: Route) -> bytes:
-        if self._call.content_type != JSON:
-            return self._call.body
-        add_usage = self._hides_usage
-        return addressed(self._call, self._asked, route.model, add_usage=add_usage)
-
-    @property
-    def _hides_usage(self) -> bool:
-        """Whether the hub asks for a stream's usage where the caller did not."""
-        asked = self._asked
-        return bool(asked.stream) and self._operation.tells_usage and not asked.wants_usage
 
     def _none_left(self) -> StellwerkError:
         return UnavailableError(
@@ -176,7 +142,7 @@ class Flight:
             shown = self._asked.model or ""
             self._events = EventReader(shown, self.tokens, hide_usage=self._hides_usage)
             self._started = True
-            self._outlet.head(status, [*_passed_on(headers), NO_CACHE, *self.limit_headers])
+            self._outlet.head(status, [*headers, NO_CACHE, *self.limit_headers])
 
     def data(self, chunk: bytes) -> None:
         if self._events is not None:
@@ -220,16 +186,14 @@ class Flight:
     def _whole(self) -> None:
         self._healthy()
         self._meter.first_byte()
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        headers = _passed_on(self._headers)
+        pieces, headers = self._pieces, self._headers
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if len(headers) == 1 and headers[0][1].startswith(JSON):
             body = read_whole(body, self._asked.model or "", self.tokens)
-        headers.append((b"content-length", b"%d" % len(body)))
         self._end(self._status)
-        self._started = True
-        self._outlet.head(self._status, headers + self.limit_headers)
-        self._outlet.data(body)
-        self._outlet.end()
+        if self.limit_headers:
+            headers = headers + self.limit_headers
+        self._outlet.whole(self._status, headers, body)
 
     def _answered_with_failure(self) -> None:
         status = self._status
@@ -253,6 +217,8 @@ class Flight:
         if not self._started and again and choose(self._routes, self._tried) is not None:
             self._leave()
             self._last_error = error
+            self._pieces.clear()
+            self._size = self._status = 0
             self.begin()
         else:
             self._end_with(error)
@@ -289,10 +255,6 @@ class Flight:
         if not self.tokens.known and self._events is not None:
             self.tokens.completion = self._events.events
         self._meter.end(status, self.tokens)
-
-
-def _passed_on(headers: Headers) -> Headers:
-    return [header for header in headers if header[0] in PASSED_ON]
 
 
 def _is_stream(headers: Headers) -> bool:

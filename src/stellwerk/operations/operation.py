@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from stellwerk.base.model_entry import ModelType
 from stellwerk.features.keys.types import Principal, Scope
 
@@ -31,11 +33,11 @@ class Operation:
     raw: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One request for an operation: who asks, and the body's bytes.
 
-    `model` is the model that the address names (Azure's form); it goes before the body's.
+    `model` is the model that the address names (Azure's form); it goes before the body's. (A
+    struct of msgspec's is made several times faster than a frozen dataclass.)
     """
 
     principal: Principal

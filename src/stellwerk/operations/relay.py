@@ -55,6 +55,11 @@ class Relay:
 
     # Outlet
 
+    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        self.head(status, [*headers, (b"content-length", b"%d" % len(body))])
+        self.data(body)
+        self.end()
+
     def head(self, status: int, headers: Headers) -> None:
         self._head = status, headers
         self._news.set()

@@ -1,13 +1,14 @@
 """The one way to a model: every door hands its calls to `Runner.start`, or waits for `run`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.base.telemetry import Metrics
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.catalog.service import Catalog
-from stellwerk.features.catalog.types import Model
+from stellwerk.features.catalog.types import Model, Models
+from stellwerk.features.keys.types import Principal
 from stellwerk.operations.body import check, outline
 from stellwerk.operations.flight import Flight
 from stellwerk.operations.meter import Meter
@@ -16,7 +17,19 @@ from stellwerk.operations.relay import Relay
 from stellwerk.ports.sink import Outlet, Sink
 from stellwerk.upstreams.route import Route
 
+MOST_PLANS = 10_000
+
 Routes = Callable[[Model], tuple[Route, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What calls of one key for one model have in common, as long as both stay as they are."""
+
+    principal: Principal
+    models: Models
+    model: Model
+    routes: tuple[Route, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,7 @@ class Runner:
     catalog: Catalog
     routes: Routes
     metrics: Metrics
+    plans: dict[tuple[str, str, str], Plan] = field(default_factory=dict)
 
     async def run(self, operation: Operation, call: Call, sink: Sink) -> None:
         """Run one call. Raises `StellwerkError` as long as nothing was written to the sink.
@@ -41,27 +55,43 @@ class Runner:
 
         Raises `StellwerkError` for a call that cannot be: `outlet` hears nothing of it.
         """
-        principal = call.principal
-        principal.require(operation.scope)
         asked = outline(call)
-        model = self.catalog.models.get(asked.model or "")
+        name = asked.model or ""
+        plan = self.plans.get((call.principal.key_id, operation.name, name))
+        if (
+            plan is None
+            or plan.principal is not call.principal
+            or plan.models is not self.catalog.models
+        ):
+            plan = self._plan(operation, call, name)
+        if plan.routes[0].local:
+            check(operation, call, asked)
+        meter = Meter(self.metrics, operation.name, plan.model.id, call)
+        flight = Flight(operation, call, asked, plan.routes, outlet, meter)
+        flight.begin()
+        return flight
+
+    def _plan(self, operation: Operation, call: Call, name: str) -> Plan:
+        """Whether this key may do this with this model, and where it runs."""
+        principal, models = call.principal, self.catalog.models
+        principal.require(operation.scope)
+        model = models.get(name)
         principal.require_model(model.id)
         if model.entry.type != operation.serves:
             raise self._wrong_model(operation, call, model)
         routes = self.routes(model)
-        if routes[0].local:
-            check(operation, call, asked)
-        elif operation.raw and model.entry.meta_data.source_type == "PROPRIETARY":
+        if operation.raw and model.entry.meta_data.source_type == "PROPRIETARY":
             raise InvalidRequestError(
                 f"{model.id!r} is a proprietary model, and its provider takes no raw completions. "
                 "Use /chat/completions.",
                 param="model",
                 code="model_not_supported",
             )
-        meter = Meter(self.metrics, operation.name, model.id, call)
-        flight = Flight(operation, call, asked, routes, outlet, meter, [])
-        flight.begin()
-        return flight
+        plan = Plan(principal, models, model, routes)
+        if len(self.plans) >= MOST_PLANS:
+            self.plans.clear()
+        self.plans[principal.key_id, operation.name, name] = plan
+        return plan
 
     def _wrong_model(self, operation: Operation, call: Call, model: Model) -> WrongModelError:
         right = [

@@ -24,9 +24,13 @@ class Sink(Protocol):
 class Outlet(Protocol):
     """A sink in callbacks, for whoever cannot wait; it says itself when it is full.
 
-    Either `refuse`, or `head`, `data` any number of times (also empty: all so far may go out) and
-    `end`. Nothing comes after the operation was cancelled.
+    Either `refuse`, or `whole`, or `head`, `data` any number of times (also empty: all so far may
+    go out) and `end`. Nothing comes after the operation was cancelled.
     """
+
+    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """An answer in one piece. `headers` do not tell its length."""
+        ...
 
     def head(self, status: int, headers: Headers) -> None: ...
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # All headers of an answer together. nginx takes 8 KiB by default, Node.js 16 KiB.
 LONGEST_HEAD = 65_536
 FRAMING = {b"content-length", b"transfer-encoding"}
+# What is handed on of a head; its other lines speak of the server alone.
+KEPT = {b"content-type", b"content-encoding", b"content-disposition", b"retry-after"}
 
 
 class Connection(asyncio.Protocol):
@@ -160,8 +162,10 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        self._framed = self._framed or name in FRAMING
-        self._headers.append((name, value))
+        if name in FRAMING:
+            self._framed = True
+        elif name in KEPT:
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()

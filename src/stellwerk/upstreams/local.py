@@ -62,7 +62,7 @@ class EngineRoute:
         self._launch = launch
 
     def begin(
-        self, path: str, body: bytes, content_type: bytes, request_id: bytes, receiver: Receiver
+        self, path: str, body: bytes, content_type: bytes, request_id: str, receiver: Receiver
     ) -> "Leased":
         launch = self._launch()
         leased = Leased(receiver)
@@ -72,7 +72,7 @@ class EngineRoute:
         return leased
 
     async def _run(
-        self, leased: "Leased", launch: Launch, request: tuple[str, bytes, bytes, bytes]
+        self, leased: "Leased", launch: Launch, request: tuple[str, bytes, bytes, str]
     ) -> None:
         try:
             async with self._broker.lease(launch) as endpoint:

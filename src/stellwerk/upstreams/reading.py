@@ -11,7 +11,6 @@ import msgspec
 # A chunk that holds more than null; with `include_usage`, all chunks before it may hold null.
 USAGE = re.compile(rb'"usage"\s*:\s*\{')
 MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
-EVENT_END = re.compile(rb"\r?\n\r?\n")
 # Without an event's end in so many bytes it is no event stream; it goes on as it comes.
 LONGEST_EVENT = 2**20
 
@@ -104,8 +103,9 @@ class EventReader:
             chunk = self._whole(chunk)
         # Even one event has a token or more; a sum of events is a fair guess where none is told.
         self.events += chunk.count(b"\ndata:") + chunk.startswith(b"data:")
-        if USAGE.search(chunk):
-            chunk = self._without_usage(chunk)
+        # A plain search first: most chunks have no usage, and few targets send null for it.
+        if b'"usage"' in chunk:
+            chunk = self._without_usage(chunk, USAGE.search(chunk))
         if self._old is None:
             self._learn(chunk)
         if self._old:
@@ -132,16 +132,15 @@ class EventReader:
             self._old = b"" if found[1] == shown else found[0]
             self._new = b'"model":' + shown
 
-    def _without_usage(self, chunk: bytes) -> bytes:
-        kept = []
-        start = 0
-        for end in [match.end() for match in EVENT_END.finditer(chunk)]:
-            event = chunk[start:end]
-            start = end
-            if not USAGE.search(event) or not self._only_usage(event):
-                kept.append(event)
-        kept.append(chunk[start:])
-        return b"".join(kept)
+    def _without_usage(self, chunk: bytes, found: re.Match[bytes] | None) -> bytes:
+        """Take the usage that stands in `chunk`, and leave out the events that are only for it."""
+        while found:
+            start, end = _event_around(chunk, found.start())
+            if self._only_usage(chunk[start:end]):
+                chunk = chunk[:start] + chunk[end:]
+                end = start
+            found = USAGE.search(chunk, end)
+        return chunk
 
     def _only_usage(self, event: bytes) -> bool:
         """Take the usage of an event. Whether it is to be left out."""
@@ -154,3 +153,11 @@ class EventReader:
         if usage is not None:
             self._tokens.take(usage)
         return self._hide_usage and told.choices == [] and told.response is None
+
+
+def _event_around(chunk: bytes, place: int) -> tuple[int, int]:
+    """Where the event that holds `place` begins and ends (behind its empty line)."""
+    start = max(chunk.rfind(b"\n\n", 0, place) + 2, chunk.rfind(b"\n\r\n", 0, place) + 3)
+    ends = [chunk.find(b"\n\n", place) + 2, chunk.find(b"\n\r\n", place) + 3]
+    # What is not found gives less than `place`.
+    return (start if start > 2 else 0), min([end for end in ends if end > place] or [len(chunk)])

@@ -55,10 +55,11 @@ class HttpRoute:
         self._heads: dict[tuple[str, bytes], bytes] = {}
 
     def begin(
-        self, path: str, body: bytes, content_type: bytes, request_id: bytes, receiver: Receiver
+        self, path: str, body: bytes, content_type: bytes, request_id: str, receiver: Receiver
     ) -> PooledExchange:
         head = self._heads.get((path, content_type)) or self._head(path, content_type)
-        request = b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (head, request_id, len(body), body)
+        rest = request_id.encode("latin-1")
+        request = b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (head, rest, len(body), body)
         return self._pool.begin(request, receiver)
 
     def _head(self, path: str, content_type: bytes) -> bytes:

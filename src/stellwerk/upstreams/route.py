@@ -25,7 +25,7 @@ class Route(Protocol):
     breaker: Breaker
 
     def begin(
-        self, path: str, body: bytes, content_type: bytes, request_id: bytes, receiver: Receiver
+        self, path: str, body: bytes, content_type: bytes, request_id: str, receiver: Receiver
     ) -> Exchange:
         """POST `body` to `path`, below the target's base URL."""
         ...
