@@ -42,7 +42,16 @@ class Lane:
             for prefix in plain
         }
         self.connections: set[LaneProtocol] = set()
+        self._dated: list[tuple[bytes, bytes]] = []
+        self._lines = b""
         self._timer: asyncio.TimerHandle | None = None
+
+    def date(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """uvicorn's headers for every answer, as lines. It makes a new list each second."""
+        if headers is not self._dated:
+            self._dated = headers
+            self._lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._lines
 
     def watch(self) -> None:
         """Look at every connection's clock: one timer for all costs less than one for each."""

@@ -26,6 +26,7 @@ from stellwerk.lane.lane import IDLE_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT, Lan
 from stellwerk.operations.flight import Flight
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
+from stellwerk.wire.known_head import KnownHead
 
 log = get_logger("lane")
 
@@ -62,12 +63,17 @@ class LaneProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._lane = lane
-        self._operation: Operation | None = None
+        self._operation: Operation  # Of the request in hand, and then of the last one.
+        self._secret: str | None = None
+        self._known: KnownHead | None = None
+        self._may_learn = False
         self._flight: Flight | None = None
         self._task: asyncio.Task[None] | None = None
         self._body: list[bytes] = []
         self._size = self._head_size = 0
-        self._busy = self._pipelined = self._keep = self._chunked = False
+        # Whether the request in hand is the lane's, and whether it is being answered.
+        self._ours = self._busy = False
+        self._pipelined = self._keep = self._chunked = False
         # Between two requests, or reading one.
         self._between, self._reading = True, False
         self._head = b""
@@ -132,8 +138,22 @@ class LaneProtocol(HttpToolsProtocol):
     # The request, as httptools reads it
 
     def data_received(self, data: bytes) -> None:
+        known = self._known
+        if known is not None and self._between:
+            body = known.body_in(data)
+            if body is not None and len(body) <= self._lane.max_body:
+                self._between = False
+                self._ours = self._busy = self._keep = True
+                if self.timeout_keep_alive_task is not None:
+                    self._unset_keepalive_if_required()
+                self._request_id = new_id("req_")
+                self._begin(body)
+                return
+        learns = self._between
         super().data_received(data)
-        if self._reading and self._operation is None:
+        if learns:
+            self._known = KnownHead.of(data) if self._may_learn else None
+        if self._reading and not self._ours:
             # The parser keeps a header to itself until it is complete, however long it grows.
             self._head_size += len(data)
             if self._head_size > LONGEST_HEAD:
@@ -149,7 +169,7 @@ class LaneProtocol(HttpToolsProtocol):
         self.headers = []
         self._head_size = 0
         self.expect_100_continue = False
-        self._between, self._reading = False, True
+        self._between, self._reading, self._may_learn = False, True, False
         self._since = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
@@ -174,10 +194,13 @@ class LaneProtocol(HttpToolsProtocol):
         headers = dict(self.headers)
         length = headers.get(b"content-length", b"")
         self._operation = operation
+        self._ours = True
         self._size = 0
+        self._secret = api_key(self.headers)
         self._keep = self.parser.should_keep_alive()
         given = headers.get(b"x-request-id")
         self._request_id = given.decode() if given and is_safe(given) else new_id("req_")
+        self._may_learn = self._keep and given is None
         if int(length or 0) > self._lane.max_body:
             self._refuse_and_close(too_large(self._lane.max_body))
 
@@ -210,7 +233,7 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if self._operation is None:
+        if not self._ours:
             if not self._pipelined:
                 super().on_body(body)
         elif not self._busy:
@@ -221,12 +244,14 @@ class LaneProtocol(HttpToolsProtocol):
                 self._body.append(body)
 
     def on_message_complete(self) -> None:
-        if self._operation is None:
+        if not self._ours:
             if not self._pipelined:
                 super().on_message_complete()
         elif not self._busy:
             self._busy, self._reading = True, False
-            self._begin(self._operation)
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            self._body.clear()
+            self._begin(body)
 
     def send_400_response(self, msg: str) -> None:
         """What came is not HTTP (uvicorn calls this), or more than is taken."""
@@ -241,24 +266,21 @@ class LaneProtocol(HttpToolsProtocol):
 
     # The call
 
-    def _begin(self, operation: Operation) -> None:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body.clear()
+    def _begin(self, body: bytes) -> None:
         try:
-            secret = api_key(self.headers)
-            principal = self._lane.keyring.remembered(secret)
+            principal = self._lane.keyring.remembered(self._secret)
             if principal is None:
-                self._task = self.loop.create_task(self._identify(secret, operation, body))
+                self._task = self.loop.create_task(self._identify(body))
             else:
-                self._run(principal, operation, body)
+                self._run(principal, body)
         except StellwerkError as error:
             self.refuse(error)
 
-    async def _identify(self, secret: str | None, operation: Operation, body: bytes) -> None:
+    async def _identify(self, body: bytes) -> None:
         try:
-            principal = await self._lane.keyring.principal(secret)
+            principal = await self._lane.keyring.principal(self._secret)
             self._task = None
-            self._run(principal, operation, body)
+            self._run(principal, body)
         except StellwerkError as error:
             self._task = None
             self.refuse(error)
@@ -266,10 +288,10 @@ class LaneProtocol(HttpToolsProtocol):
             self._task = None
             self._broken(error)
 
-    def _run(self, principal: Principal, operation: Operation, body: bytes) -> None:
-        call = Call(principal=principal, body=body, request_id=self._request_id)
+    def _run(self, principal: Principal, body: bytes) -> None:
+        call = Call(principal, body, self._request_id)
         try:
-            flight = self._lane.runner.start(operation, call, self)
+            flight = self._lane.runner.start(self._operation, call, self)
         except StellwerkError as error:
             self.refuse(error)
         except Exception as error:
@@ -288,23 +310,27 @@ class LaneProtocol(HttpToolsProtocol):
     # Outlet
 
     def head(self, status: int, headers: Headers) -> None:
-        parts = [STATUS[status]]
-        length = False
-        for name, value in (*self.server_state.default_headers, *headers):
-            length = length or name == b"content-length"
-            parts.append(b"%b: %b\r\n" % (name, value))
-        self._chunked = not length
+        self._chunked = all(name != b"content-length" for name, _ in headers)
+        self._head = self._lines(status, headers)
         if self._chunked:
-            parts.append(b"transfer-encoding: chunked\r\n")
-        if not self._keep:
-            parts.append(b"connection: close\r\n")
-        parts.append(b"x-request-id: %b\r\n\r\n" % self._request_id.encode())
-        self._head = b"".join(parts)
+            self._head += b"transfer-encoding: chunked\r\n\r\n"
+        else:
+            self._head += b"\r\n"
+
+    def _lines(self, status: int, headers: Headers) -> bytes:
+        """The status line and all headers; the empty line is not there yet."""
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        return b"%b%b%b%bx-request-id: %b\r\n" % (
+            STATUS[status],
+            self._lane.date(self.server_state.default_headers),
+            lines,
+            b"" if self._keep else b"connection: close\r\n",
+            self._request_id.encode("latin-1"),
+        )
 
     def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        self.head(status, [*headers, (b"content-length", b"%d" % len(body))])
-        self.transport.write(self._head + body)
-        self._head = b""
+        lines = self._lines(status, headers)
+        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (lines, len(body), body))
         self._done()
 
     def data(self, chunk: bytes) -> None:
@@ -334,7 +360,7 @@ class LaneProtocol(HttpToolsProtocol):
         self.refuse(error)
 
     def _done(self) -> None:
-        self._operation = None
+        self._ours = False
         self._flight = None
         self._busy = self._chunked = False
         self._request_id = ""

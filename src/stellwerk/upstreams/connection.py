@@ -7,6 +7,7 @@ import httptools
 
 from stellwerk.ports.sink import Headers
 from stellwerk.upstreams.exchange import Failure
+from stellwerk.wire.known_head import KnownHead
 
 if TYPE_CHECKING:
     from stellwerk.upstreams.pool import Pool, PooledExchange
@@ -22,11 +23,14 @@ class Connection(asyncio.Protocol):
     """A connection of a pool. It is busy while it has an exchange."""
 
     __slots__ = (
+        "_announced",
         "_complete",
         "_framed",
         "_head_size",
         "_headers",
         "_keep",
+        "_known",
+        "_known_status",
         "_new_head",
         "_parser",
         "_pieces",
@@ -36,6 +40,7 @@ class Connection(asyncio.Protocol):
         "answered",
         "deadline",
         "exchange",
+        "is_open",
         "reused",
         "sent_at",
     )
@@ -43,29 +48,29 @@ class Connection(asyncio.Protocol):
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
+        self.is_open = False
         self._parser = httptools.HttpResponseParser(self)
         self._headers: Headers = []
         self._pieces: list[bytes] = []
         self._status = 0
         self._head_size = 0
-        self._new_head = self._complete = self._framed = self._keep = False
+        self._new_head = self._complete = self._framed = self._keep = self._announced = False
+        self._known: KnownHead | None = None
+        self._known_status = 0
         self.exchange: PooledExchange | None = None
         self.answered = False
         self.reused = False
         self.deadline = self.sent_at = 0.0
 
-    @property
-    def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
-
-    def send(self, exchange: "PooledExchange", deadline: float) -> None:
-        """Send the exchange's request; `deadline` (loop time) is for the first byte back."""
+    def send(self, exchange: "PooledExchange", request: bytes) -> None:
+        """Send `request`, the whole of it; its answer is for `exchange`."""
         assert self._transport is not None
         self.exchange = exchange
-        self.answered = self._complete = self._framed = False
+        self.answered = self._complete = self._framed = self._announced = False
         self._head_size = 0
-        self.deadline = deadline
-        self._transport.write(exchange.request)
+        self.sent_at = self._pool.now()
+        self.deadline = self.sent_at + self._pool.timeouts.first_byte
+        self._transport.write(request)
 
     def pause(self) -> None:
         if self.is_open:
@@ -78,6 +83,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once; the exchange hears nothing of it."""
         self.exchange = None
+        self.is_open = False
         self._pool.forget(self)
         if self._transport is not None:
             self._transport.abort()
@@ -93,8 +99,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.is_open = True
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.is_open = False
         if self.exchange is None:
             self._pool.forget(self)
         elif self._status and not self._framed and error is None:
@@ -109,7 +117,15 @@ class Connection(asyncio.Protocol):
             # Nobody asked for this, so nothing on this connection can be trusted any more.
             self.abort()
             return
-        self.answered = True
+        first, self.answered = not self.answered, True
+        if first and self._known is not None:
+            body = self._known.body_in(data)
+            if body is not None:
+                self._status = self._known_status
+                self._complete = True
+                self.exchange.receiver.head(self._status, self._headers)
+                self._finish(self.exchange, body, keep=True)
+                return
         garbled = False
         if not self._status:
             # The parser keeps a header to itself until it is complete, however long it grows.
@@ -122,8 +138,14 @@ class Connection(asyncio.Protocol):
             garbled = True
         if garbled and not self._complete:
             self.fail(Failure.GARBLED)
-        else:
-            self._deliver(keep=not garbled and self._keep)
+            return
+        keep = not garbled and self._keep
+        if first:
+            # An answer that came at once teaches how the next ones will begin.
+            learns = keep and self._complete and not self._announced
+            self._known = KnownHead.of(data) if learns else None
+            self._known_status = self._status
+        self._deliver(keep=keep)
 
     def _deliver(self, *, keep: bool) -> None:
         """Hand on all that came at once: one call costs less than one for each piece."""
@@ -148,10 +170,11 @@ class Connection(asyncio.Protocol):
             self._pool.release(self)
         else:
             self.abort()
+        receiver = exchange.receiver
         if chunk:
-            exchange.receiver.data(chunk)
+            receiver.data(chunk)
         if not exchange.cancelled:
-            exchange.receiver.end()
+            receiver.end()
 
     # httptools' callbacks
 
@@ -169,7 +192,9 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status >= 200:
+        if status < 200:
+            self._announced = True
+        else:
             self._status, self._new_head = status, True
             # The parser forgets it with the end of the message.
             self._keep = self._parser.should_keep_alive()

@@ -47,13 +47,6 @@ class PooledExchange:
         self.receiver = receiver
         self.cancelled = self.paused = False
 
-    def begin(self) -> None:
-        connection = self._pool.idle_connection()
-        if connection is None:
-            self._open()
-        else:
-            self._send_on(connection)
-
     def cancel(self) -> None:
         self.cancelled = True
         if self._opening is not None:
@@ -77,17 +70,18 @@ class PooledExchange:
     def failed(self, failure: Failure, connection: Connection) -> None:
         stale = failure is Failure.REFUSED and connection.reused
         if stale and self._pool.now() - connection.sent_at < STALE_WITHIN:
-            self._open()
+            self.open()
         else:
             self.receiver.failed(failure)
 
-    def _send_on(self, connection: Connection) -> None:
+    def send_on(self, connection: Connection) -> None:
         self._connection = connection
         if self.paused:
             connection.pause()
-        self._pool.send(self, connection)
+        connection.send(self, self.request)
+        self._pool.watch()
 
-    def _open(self) -> None:
+    def open(self) -> None:
         self._opening = asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self) -> None:
@@ -96,7 +90,7 @@ class PooledExchange:
         except (OSError, TimeoutError):
             self.receiver.failed(Failure.UNREACHED)
         else:
-            self._send_on(connection)
+            self.send_on(connection)
         finally:
             self._opening = None
 
@@ -108,7 +102,7 @@ class Pool:
         self, address: Address, timeouts: Timeouts, context: ssl.SSLContext | None
     ) -> None:
         self._address = address
-        self._timeouts = timeouts
+        self.timeouts = timeouts
         self._context = context
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
@@ -122,7 +116,13 @@ class Pool:
         `receiver` may hear of the answer or of a failure only after this has returned.
         """
         exchange = PooledExchange(self, request, receiver)
-        exchange.begin()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                connection.reused = True
+                exchange.send_on(connection)
+                return exchange
+        exchange.open()
         return exchange
 
     def close(self) -> None:
@@ -140,25 +140,15 @@ class Pool:
 
     # For connections and exchanges
 
-    def idle_connection(self) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.is_open:
-                connection.reused = True
-                return connection
-        return None
-
-    def send(self, exchange: PooledExchange, connection: Connection) -> None:
-        now = connection.sent_at = self.now()
-        connection.send(exchange, now + self._timeouts.first_byte)
+    def watch(self) -> None:
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
 
     def touch(self, connection: Connection) -> None:
-        connection.deadline = self.now() + self._timeouts.idle
+        connection.deadline = self.now() + self.timeouts.idle
 
     def release(self, connection: Connection) -> None:
-        connection.deadline = self.now() + self._timeouts.keep_alive
+        connection.deadline = self.now() + self.timeouts.keep_alive
         self._idle.append(connection)
 
     def forget(self, connection: Connection) -> None:
@@ -168,7 +158,7 @@ class Pool:
 
     async def connect(self) -> Connection:
         """Raises `OSError` or `TimeoutError`."""
-        async with asyncio.timeout(self._timeouts.connect):
+        async with asyncio.timeout(self.timeouts.connect):
             connection = await self._dial()
         self._all.add(connection)
         return connection
