@@ -14,10 +14,14 @@ from stellwerk.base.model_entry import ModelEntry
 from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.exposition import exposition
+from stellwerk.data.blobs.heaps import Heaps
+from stellwerk.data.blobs.store import Blobs
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
+from stellwerk.features.files.service import Files
+from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
@@ -28,6 +32,8 @@ from stellwerk.upstreams.remote import RemoteTarget
 from stellwerk.web.app import create_app
 from stellwerk.web.hub import Hub
 from tests.scripted import scripted, whole
+
+LARGEST_FILE = 20 * 2**20
 
 
 async def answer(writer: asyncio.StreamWriter) -> None:
@@ -45,8 +51,8 @@ class Web:
     client: httpx.AsyncClient
     hub: Hub
 
-    async def key(self, name: str, *scopes: Scope) -> dict[str, str]:
-        issued = await self.hub.keys.create(NewKey(name=name, scopes=scopes))
+    async def key(self, name: str, *scopes: Scope, project: str = "default") -> dict[str, str]:
+        issued = await self.hub.keys.create(NewKey(name=name, scopes=scopes, project=project))
         return {"Authorization": f"Bearer {issued.key}"}
 
 
@@ -61,19 +67,22 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
         catalog, upstreams = Catalog(database, models), Client(upstream.url)
         registry = CollectorRegistry()
+        heaps = Heaps(database, Blobs((tmp_path / "blobs").as_uri()))
+        files = Files(database, heaps, max_size=LARGEST_FILE)
         hub = Hub(
             database=database,
             keys=Keys(database),
             keyring=Keyring(database),
             catalog=catalog,
             describer=Describer(SPECS, Store(tmp_path)),
+            uploads=Uploads(files, 2**40),
             runner=Runner(catalog, lambda _: RemoteTarget(upstreams), Metrics(registry)),
             engines=nothing_loaded,
             exposition=exposition(registry, nothing_loaded),
             max_body=10_000,
         )
         made = Web(None, hub)  # type: ignore[arg-type]  # its key needs the hub first
-        admin = await made.key("admin", Scope.ADMIN, Scope.INFERENCE)
+        admin = await made.key("admin", *Scope)
         transport = httpx.ASGITransport(create_app(hub))
         async with httpx.AsyncClient(
             transport=transport, base_url="http://hub", headers=admin

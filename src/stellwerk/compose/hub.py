@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -17,13 +17,18 @@ from prometheus_client import CollectorRegistry
 from stellwerk.base.log import configure
 from stellwerk.base.settings import Settings
 from stellwerk.base.telemetry import Metrics
+from stellwerk.compose.blobs import blob_store
 from stellwerk.compose.exposition import exposition
 from stellwerk.compose.models import declared_models, describer
 from stellwerk.compose.targets import Targets
+from stellwerk.data.blobs.heaps import Heaps
 from stellwerk.data.database import Database
 from stellwerk.data.notify import Listener
 from stellwerk.features.catalog.service import CHANNEL as MODELS
 from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.files.service import Files
+from stellwerk.features.files.sweep import keep_sweeping
+from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.keys.service import Keys
@@ -105,18 +110,26 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         weights = describer(settings)
         targets = await stack.enter_async_context(Targets(broker, weights))
         registry = CollectorRegistry()
+        uploads = _uploads(settings, database)
         await stack.enter_async_context(_listening(database, keyring, catalog))
+        await stack.enter_async_context(_running(keep_sweeping(uploads)))
         yield Hub(
             database=database,
             keys=Keys(database),
             keyring=keyring,
             catalog=catalog,
             describer=weights,
+            uploads=uploads,
             runner=Runner(catalog, targets.of, Metrics(registry)),
             engines=broker.snapshot,
             exposition=exposition(registry, broker.snapshot),
             max_body=settings.max_body,
         )
+
+
+def _uploads(settings: Settings, database: Database) -> Uploads:
+    heaps = Heaps(database, blob_store(settings))
+    return Uploads(Files(database, heaps, settings.files.max_size), settings.files.max_upload)
 
 
 @asynccontextmanager
@@ -132,9 +145,16 @@ async def _listening(database: Database, keyring: Keyring, catalog: Catalog) -> 
         await catalog.load()
 
     heard = {KEYS: keys_changed, MODELS: models_changed}
-    # A hub that cannot hear must not serve on: an error of the listener ends it.
+    # A hub that cannot hear must not serve on.
+    async with _running(Listener(database, heard, poll=poll).run()):
+        yield
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` beside the context; an error of it ends both."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(Listener(database, heard, poll=poll).run())
+        task = group.create_task(work)
         try:
             yield
         finally:

@@ -9,6 +9,8 @@ from starlette.requests import HTTPConnection
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.files.service import Files
+from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import Keys
 from stellwerk.operations.run import Runner
@@ -28,10 +30,15 @@ class Hub:
     keyring: Keyring
     catalog: Catalog
     describer: Describer
+    uploads: Uploads
     runner: Runner
     engines: Snapshot
     exposition: Callable[[], Awaitable[bytes]]
     max_body: int
+
+    @property
+    def files(self) -> Files:
+        return self.uploads.files
 
 
 def hub_of(connection: HTTPConnection) -> Hub:
