@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from stellwerk.base.prices import Prices
 from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
 ModelType = Literal["LLM", "EMBEDDING", "STT", "IMAGE"]
@@ -171,6 +172,9 @@ class ModelEntry(Entry):
     files: tuple[WeightFile, ...] = Field(default=(), max_length=100, description="Its weights.")
     upstream: UpstreamEntry | None = Field(
         default=None, description="The server that runs it, instead of a local engine."
+    )
+    prices: Prices | None = Field(
+        default=None, description="What its calls cost. Default: nothing."
     )
     meta_data: MetaDataEntry = MetaDataEntry()
 

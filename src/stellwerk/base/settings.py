@@ -97,6 +97,32 @@ class FileSettings(Section):
     )
 
 
+class UsageSettings(Section):
+    """What is kept of who used what."""
+
+    flush_interval: float = Field(
+        1,
+        gt=0,
+        le=60,
+        description="Seconds between two writes of usage rows; what a `kill -9` may lose.",
+    )
+    spool_limit: ByteSize = Field(
+        ByteSize(256 * 2**20),
+        description="Largest size of the files in which usage rows wait while PostgreSQL is away.",
+    )
+    retention_days: int = Field(
+        90, ge=1, le=3650, description="Days for which the row of each request is kept."
+    )
+    totals_days: int = Field(
+        400, ge=1, le=36500, description="Days for which the hourly totals are kept."
+    )
+    currency: str = Field(
+        "EUR",
+        pattern="^[A-Z]{3}$",
+        description="Currency of all prices in the catalogue, shown beside costs (ISO 4217).",
+    )
+
+
 class LogSettings(Section):
     """What is logged, and in which form."""
 
@@ -147,6 +173,7 @@ class Settings(BaseSettings):
     blobs: BlobSettings = BlobSettings()
     files: FileSettings = FileSettings()
     engines: EngineSettings = EngineSettings()
+    usage: UsageSettings = UsageSettings()
     log: LogSettings = LogSettings()
     models: tuple[ModelEntry, ...] = Field(
         (), description="Models of this hub; see `docs/howto/models.md`."
