@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from stellwerk.base.model_entry import ModelEntry
+from stellwerk.base.settings import UsageSettings
 from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.exposition import exposition
@@ -25,6 +26,9 @@ from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
+from stellwerk.features.usage.metrics import UsageMetrics
+from stellwerk.features.usage.recorder import Recorder
+from stellwerk.features.usage.service import Usage
 from stellwerk.features.weights.store import Store
 from stellwerk.operations.run import Runner
 from stellwerk.upstreams.client import Client
@@ -66,9 +70,9 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         ]
         models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
         catalog, upstreams = Catalog(database, models), Client(upstream.url)
-        registry = CollectorRegistry()
         heaps = Heaps(database, Blobs((tmp_path / "blobs").as_uri()))
         files = Files(database, heaps, max_size=LARGEST_FILE)
+        registry, kept_long = CollectorRegistry(), UsageSettings(retention_days=3650)
         hub = Hub(
             database=database,
             keys=Keys(database),
@@ -76,6 +80,8 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             catalog=catalog,
             describer=Describer(SPECS, Store(tmp_path)),
             uploads=Uploads(files, 2**40),
+            usage=Usage(database, kept_long),
+            recorder=Recorder(database, tmp_path, kept_long, UsageMetrics(registry)),
             runner=Runner(catalog, lambda _: RemoteTarget(upstreams), Metrics(registry)),
             engines=nothing_loaded,
             exposition=exposition(registry, nothing_loaded),

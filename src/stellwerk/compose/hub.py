@@ -32,6 +32,9 @@ from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.usage.metrics import UsageMetrics
+from stellwerk.features.usage.recorder import Recorder
+from stellwerk.features.usage.service import Usage
 from stellwerk.operations.run import Runner
 from stellwerk.supervisor.control import BrokerClient
 from stellwerk.web.app import create_app
@@ -111,6 +114,10 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         targets = await stack.enter_async_context(Targets(broker, weights))
         registry = CollectorRegistry()
         uploads = _uploads(settings, database)
+        recorder = Recorder(
+            database, settings.data_dir / "usage", settings.usage, UsageMetrics(registry)
+        )
+        await stack.enter_async_context(recorder.running())
         await stack.enter_async_context(_listening(database, keyring, catalog))
         await stack.enter_async_context(_running(keep_sweeping(uploads)))
         yield Hub(
@@ -120,6 +127,8 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             catalog=catalog,
             describer=weights,
             uploads=uploads,
+            usage=Usage(database, settings.usage),
+            recorder=recorder,
             runner=Runner(catalog, targets.of, Metrics(registry)),
             engines=broker.snapshot,
             exposition=exposition(registry, broker.snapshot),

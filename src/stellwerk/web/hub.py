@@ -13,6 +13,8 @@ from stellwerk.features.files.service import Files
 from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.usage.recorder import Recorder
+from stellwerk.features.usage.service import Usage
 from stellwerk.operations.run import Runner
 
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]
@@ -31,6 +33,8 @@ class Hub:
     catalog: Catalog
     describer: Describer
     uploads: Uploads
+    usage: Usage
+    recorder: Recorder
     runner: Runner
     engines: Snapshot
     exposition: Callable[[], Awaitable[bytes]]
