@@ -23,7 +23,13 @@ log = get_logger("usage")
 # The rows themselves cannot be kept.
 UNFIT = (asyncpg.DataError, ValueError, TypeError, OverflowError)
 # Whatever else PostgreSQL does not do now, it may do later.
-FAILED = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+FAILED = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # What asyncpg says where a line broke while a statement was being sent.
+    asyncpg.InternalClientError,
+    OSError,
+)
 ORPHANS_EVERY = 60.0
 
 
