@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import REAL
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 NAMES = ("key_id", "project_id", "model", "target", "operation")
 TOTALS = ("requests", "errors", "estimated")
