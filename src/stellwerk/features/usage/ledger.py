@@ -19,6 +19,7 @@ log = get_logger("usage")
 # Seconds that one transaction may take before it counts as lost.
 PATIENCE = 5.0
 CHORES_EVERY = 3600.0
+DAY = 86_400
 FORGET_AT_ONCE = 20_000
 
 COLUMNS = UsageRow.__struct_fields__
@@ -96,7 +97,7 @@ class Ledger:
         return self._connection
 
     async def _write(self, connection: Any, batch: Batch) -> bool:
-        days = {day_of(row.time) for row in batch.rows}
+        days = {day_of(day * DAY) for day in {row.time // DAY for row in batch.rows}}
         if not days <= self._days:
             await make(connection, days)
             self._days |= days

@@ -34,13 +34,12 @@ class Sums(NamedTuple):
 
 def totals(rows: Iterable[UsageRow]) -> dict[Group, Sums]:
     """In the order of the groups: who writes totals in one order cannot block another for ever."""
-    grouped: dict[Group, list[UsageRow]] = {}
+    # A plain tuple for each row, and a `Group` for each of the few that there are.
+    grouped: dict[tuple[float, str, str, str, str, str], list[UsageRow]] = {}
     for row in rows:
-        group = Group(
-            int(row.time // HOUR), row.key_id, row.project_id, row.model, row.target, row.operation
-        )
-        grouped.setdefault(group, []).append(row)
-    return {group: _sums(grouped[group]) for group in sorted(grouped)}
+        of = (row.time // HOUR, row.key_id, row.project_id, row.model, row.target, row.operation)
+        grouped.setdefault(of, []).append(row)
+    return {Group(int(of[0]), *of[1:]): _sums(grouped[of]) for of in sorted(grouped)}
 
 
 def _sums(rows: list[UsageRow]) -> Sums:
