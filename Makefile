@@ -3,6 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS ?= $(HOME)/.cache/stellwerk/bench-peers
 READY := $(VENV)/.ready
 PACKAGES := --constraint constraints.txt --editable '.[dev]'
 INSTALL_WITH_UV = $(BIN)/uv pip install --quiet --python $(BIN)/python $(PACKAGES)
@@ -15,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv && $(INSTALL_WITH_UV) || $(INSTALL_WITH_PIP)
 	@touch $@
 
-.PHONY: help serve test test-long lint format bench docs lock dist clean
+.PHONY: help serve test test-long lint format bench bench-lane bench-peers docs lock dist clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,8 +40,15 @@ format: $(READY)  ## put the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## measure the hub against the bare engines
+bench: $(READY)  ## measure the hub against the bare engines and other gateways
 	$(BIN)/python -m bench $(ARGS)
+
+bench-lane: $(READY)  ## measure the hub against nginx (ARGS="--rows json,stream", "--full")
+	@$(BIN)/python -m bench.lane $(ARGS)
+
+bench-peers:  ## install gateways that bench-lane measures too, outside the checkout
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet 'litellm[proxy]==1.106.2' 'vllm-router==0.1.17'
 
 docs: $(READY)  ## write the generated pages of docs/reference
 	$(BIN)/python -m docs.generate

@@ -1,7 +1,9 @@
-"""`make bench`: what the hub adds to the engines, measured beside them in the same run."""
+"""`make bench`: what the hub adds to engines and upstreams, measured beside them in one run."""
 
 import argparse
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 from bench.engines import measure
@@ -16,6 +18,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each part")
     options = parser.parse_args()
     print_table(asyncio.run(measure(options.weights, options.rounds)))
+    # A process of its own: it keeps itself to one core.
+    subprocess.run([sys.executable, "-m", "bench.lane"], check=True)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ async def test_the_tables_are_those_of_the_features(database: Database) -> None:
         }
         if "tables" in names:
             import_module(f"{feature.name}.tables")
+    import_module("stellwerk.data.blobs.tables")
     assert set(metadata.tables) >= TABLES - {"alembic_version"}
     async with database.connect() as connection:
         assert await connection.run_sync(_differences) == []

@@ -17,7 +17,9 @@ from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.keys.errors import ModelForbiddenError, ScopeMissingError
 from stellwerk.features.keys.types import Principal, Scope
+from stellwerk.features.usage.types import UsageRow
 from stellwerk.operations import chat_completions, embeddings
+from stellwerk.operations.meter import Books
 from stellwerk.operations.operation import Call
 from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers
@@ -53,6 +55,7 @@ class Line:
     upstream: Scripted
     metrics: Metrics
     registry: CollectorRegistry
+    rows: list[UsageRow]
 
     def page(self) -> bytes:
         self.metrics.flush()
@@ -82,13 +85,10 @@ async def line(database: Database, script: Script) -> AsyncIterator[Line]:
         models = [Model(ModelEntry.model_validate(entry), "file", 0) for entry in entries]
         registry = CollectorRegistry()
         metrics = Metrics(registry)
+        rows: list[UsageRow] = []
         route = HttpRoute("target", "m1", base, pool)
-        yield Line(
-            Runner(Catalog(database, models), lambda _: (route,), metrics),
-            upstream,
-            metrics,
-            registry,
-        )
+        runner = Runner(Catalog(database, models), lambda _: (route,), Books(metrics, rows.append))
+        yield Line(runner, upstream, metrics, registry, rows)
         pool.close()
 
 

@@ -11,23 +11,34 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from stellwerk.base.model_entry import ModelEntry
+from stellwerk.base.settings import UsageSettings
 from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.exposition import exposition
+from stellwerk.data.blobs.heaps import Heaps
+from stellwerk.data.blobs.store import Blobs
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
+from stellwerk.features.files.service import Files
+from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
+from stellwerk.features.usage.metrics import UsageMetrics
+from stellwerk.features.usage.recorder import Recorder
+from stellwerk.features.usage.service import Usage
 from stellwerk.features.weights.store import Store
+from stellwerk.operations.meter import Books
 from stellwerk.operations.run import Runner
 from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.web.app import create_app
 from stellwerk.web.hub import Hub
 from tests.scripted import scripted, whole
+
+LARGEST_FILE = 20 * 2**20
 
 
 async def answer(writer: asyncio.StreamWriter) -> None:
@@ -45,8 +56,8 @@ class Web:
     client: httpx.AsyncClient
     hub: Hub
 
-    async def key(self, name: str, *scopes: Scope) -> dict[str, str]:
-        issued = await self.hub.keys.create(NewKey(name=name, scopes=scopes))
+    async def key(self, name: str, *scopes: Scope, project: str = "default") -> dict[str, str]:
+        issued = await self.hub.keys.create(NewKey(name=name, scopes=scopes, project=project))
         return {"Authorization": f"Bearer {issued.key}"}
 
 
@@ -65,19 +76,26 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         route = HttpRoute("target", "chat", base, pool)
         registry = CollectorRegistry()
         metrics = Metrics(registry)
+        heaps = Heaps(database, Blobs((tmp_path / "blobs").as_uri()))
+        files = Files(database, heaps, max_size=LARGEST_FILE)
+        kept_long = UsageSettings(retention_days=3650)
+        recorder = Recorder(database, tmp_path, kept_long, UsageMetrics(registry))
         hub = Hub(
             database=database,
             keys=Keys(database),
             keyring=Keyring(database),
             catalog=catalog,
             describer=Describer(SPECS, Store(tmp_path)),
-            runner=Runner(catalog, lambda _: (route,), metrics),
+            runner=Runner(catalog, lambda _: (route,), Books(metrics, recorder.record)),
+            uploads=Uploads(files, 2**40),
+            usage=Usage(database, kept_long),
+            recorder=recorder,
             engines=nothing_loaded,
             exposition=exposition(registry, nothing_loaded, metrics.flush),
             max_body=10_000,
         )
         made = Web(None, hub)  # type: ignore[arg-type]  # its key needs the hub first
-        admin = await made.key("admin", Scope.ADMIN, Scope.INFERENCE)
+        admin = await made.key("admin", *Scope)
         transport = httpx.ASGITransport(create_app(hub))
         async with httpx.AsyncClient(
             transport=transport, base_url="http://hub", headers=admin

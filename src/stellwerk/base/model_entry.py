@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from stellwerk.base.prices import Prices
 from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
 ModelType = Literal["LLM", "EMBEDDING", "STT", "IMAGE"]
@@ -233,6 +234,9 @@ class ModelEntry(Entry):
         default=(),
         max_length=100,
         description="Several servers that run it, beside `engine` or `upstream` or instead.",
+    )
+    prices: Prices | None = Field(
+        default=None, description="What its calls cost. Default: nothing."
     )
     meta_data: MetaDataEntry = MetaDataEntry()
 

@@ -69,6 +69,60 @@ class EngineSettings(Section):
     )
 
 
+class BlobSettings(Section):
+    """Where the bytes of files lie."""
+
+    url: str | None = Field(
+        None,
+        pattern=r"^(s3|gs|az|file)://",
+        description="`s3://bucket/prefix`, `gs://bucket/prefix`, `az://account/container/prefix` "
+        "or `file:///directory`. Credentials come from the usual variables of that service, such "
+        "as `AWS_ACCESS_KEY_ID`. Default: `blobs` in the data directory.",
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict,
+        description='Options of that store, such as `endpoint = "https://minio:9000"` and '
+        '`region`; `allow_http = "true"` lets it be reached without TLS.',
+    )
+
+
+class FileSettings(Section):
+    """What `/files` takes."""
+
+    max_size: ByteSize = Field(
+        ByteSize(512 * 2**20), description="Largest file that one request may bring."
+    )
+    max_upload: ByteSize = Field(
+        ByteSize(8 * 2**30), description="Largest file that may come in parts over `/uploads`."
+    )
+
+
+class UsageSettings(Section):
+    """What is kept of who used what."""
+
+    flush_interval: float = Field(
+        1,
+        gt=0,
+        le=60,
+        description="Seconds between two writes of usage rows; what a `kill -9` may lose.",
+    )
+    spool_limit: ByteSize = Field(
+        ByteSize(256 * 2**20),
+        description="Largest size of the files in which usage rows wait while PostgreSQL is away.",
+    )
+    retention_days: int = Field(
+        90, ge=1, le=3650, description="Days for which the row of each request is kept."
+    )
+    totals_days: int = Field(
+        400, ge=1, le=36500, description="Days for which the hourly totals are kept."
+    )
+    currency: str = Field(
+        "EUR",
+        pattern="^[A-Z]{3}$",
+        description="Currency of all prices in the catalogue, shown beside costs (ISO 4217).",
+    )
+
+
 class LogSettings(Section):
     """What is logged, and in which form."""
 
@@ -116,7 +170,10 @@ class Settings(BaseSettings):
         True, description="Offer the starter models beside those of `[[models]]`."
     )
     database: DatabaseSettings = DatabaseSettings()
+    blobs: BlobSettings = BlobSettings()
+    files: FileSettings = FileSettings()
     engines: EngineSettings = EngineSettings()
+    usage: UsageSettings = UsageSettings()
     log: LogSettings = LogSettings()
     models: tuple[ModelEntry, ...] = Field(
         (), description="Models of this hub; see `docs/howto/models.md`."
@@ -125,6 +182,10 @@ class Settings(BaseSettings):
     @property
     def models_dir(self) -> Path:
         return self.weights_dir or self.data_dir / "models"
+
+    @property
+    def blobs_url(self) -> str:
+        return self.blobs.url or (self.data_dir.absolute() / "blobs").as_uri()
 
     @classmethod
     def settings_customise_sources(

@@ -3,7 +3,7 @@
 import typer
 
 from stellwerk import __version__
-from stellwerk.cli import doctor, hub, keys, models, serve
+from stellwerk.cli import doctor, hub, keys, models, serve, usage
 
 app = typer.Typer(
     name="stellwerk",
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
+app.command("usage")(usage.usage)
 app.command("doctor")(doctor.doctor)
 app.command("hub", hidden=True)(hub.hub)
 

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -18,19 +18,28 @@ from prometheus_client import CollectorRegistry
 from stellwerk.base.log import configure
 from stellwerk.base.settings import Settings
 from stellwerk.base.telemetry import Metrics
+from stellwerk.compose.blobs import blob_store
 from stellwerk.compose.exposition import exposition
 from stellwerk.compose.models import declared_models, describer
 from stellwerk.compose.routing import Routing
+from stellwerk.data.blobs.heaps import Heaps
 from stellwerk.data.database import Database
 from stellwerk.data.notify import Listener
 from stellwerk.features.catalog.service import CHANNEL as MODELS
 from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.files.service import Files
+from stellwerk.features.files.sweep import keep_sweeping
+from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.usage.metrics import UsageMetrics
+from stellwerk.features.usage.recorder import Recorder
+from stellwerk.features.usage.service import Usage
 from stellwerk.http.shutdown import ShuttingDownError
 from stellwerk.lane.lane import Lane
 from stellwerk.lane.protocol import LaneProtocol
+from stellwerk.operations.meter import Books
 from stellwerk.operations.registry import OPERATIONS
 from stellwerk.operations.run import Runner
 from stellwerk.supervisor.control import BrokerClient
@@ -134,17 +143,31 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         registry = CollectorRegistry()
         metrics = Metrics(registry)
         await stack.enter_async_context(_listening(database, keyring, catalog, metrics))
+        uploads = _uploads(settings, database)
+        recorder = Recorder(
+            database, settings.data_dir / "usage", settings.usage, UsageMetrics(registry)
+        )
+        await stack.enter_async_context(recorder.running())
+        await stack.enter_async_context(_running(keep_sweeping(uploads)))
         yield Hub(
             database=database,
             keys=Keys(database),
             keyring=keyring,
             catalog=catalog,
             describer=weights,
-            runner=Runner(catalog, routing.of, metrics),
+            runner=Runner(catalog, routing.of, Books(metrics, recorder.record)),
+            uploads=uploads,
+            usage=Usage(database, settings.usage),
+            recorder=recorder,
             engines=broker.snapshot,
             exposition=exposition(registry, broker.snapshot, metrics.flush),
             max_body=settings.max_body,
         )
+
+
+def _uploads(settings: Settings, database: Database) -> Uploads:
+    heaps = Heaps(database, blob_store(settings))
+    return Uploads(Files(database, heaps, settings.files.max_size), settings.files.max_upload)
 
 
 @asynccontextmanager
@@ -163,9 +186,16 @@ async def _listening(
         await catalog.load()
 
     heard = {KEYS: keys_changed, MODELS: models_changed}
-    # A hub that cannot hear must not serve on: an error of the listener ends it.
+    # A hub that cannot hear must not serve on.
+    async with _running(Listener(database, heard, poll=poll).run()):
+        yield
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` beside the context; an error of it ends both."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(Listener(database, heard, poll=poll).run())
+        task = group.create_task(work)
         try:
             yield
         finally:

@@ -4,6 +4,7 @@ import sys
 
 from stellwerk import __version__
 from stellwerk.base.settings import Settings
+from stellwerk.compose.blobs import blob_store
 from stellwerk.compose.database import embedded_postgres
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.models import check_models, declared_models
@@ -17,6 +18,8 @@ from stellwerk.supervisor.parent import Parts, supervise
 async def serve(settings: Settings) -> None:
     """Serve until a signal asks to stop. Raises what `supervise` raises."""
     check_models(settings)
+    if settings.blobs.url is not None:
+        blob_store(settings)
     postgres = embedded_postgres(settings, _say)
     url = settings.database.url
     dsn = postgres.dsn if postgres else url.get_secret_value() if url else ""

@@ -252,9 +252,11 @@ class Flight:
         """What the call took is settled before the caller hears of its end."""
         self._over = True
         self._leave()
-        if not self.tokens.known and self._events is not None:
-            self.tokens.completion = self._events.events
-        self._meter.end(status, self.tokens)
+        self._exchange = None
+        tokens = self.tokens
+        if not tokens.known and self._events is not None:
+            tokens.completion = self._events.events
+        self._meter.end(status, tokens, stream=self._events is not None)
 
 
 def _is_stream(headers: Headers) -> bool:

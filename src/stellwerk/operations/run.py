@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stellwerk.base.errors import InvalidRequestError
-from stellwerk.base.telemetry import Metrics
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model, Models
 from stellwerk.features.keys.types import Principal
 from stellwerk.operations.body import check, outline
 from stellwerk.operations.flight import Flight
-from stellwerk.operations.meter import Meter
+from stellwerk.operations.meter import Books, Meter
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.relay import Relay
 from stellwerk.ports.sink import Outlet, Sink
@@ -38,7 +37,7 @@ class Runner:
 
     catalog: Catalog
     routes: Routes
-    metrics: Metrics
+    books: Books
     plans: dict[tuple[str, str, str], Plan] = field(default_factory=dict)
 
     async def run(self, operation: Operation, call: Call, sink: Sink) -> None:
@@ -66,7 +65,7 @@ class Runner:
             plan = self._plan(operation, call, name)
         if plan.routes[0].local:
             check(operation, call, asked)
-        meter = Meter(self.metrics, operation.name, plan.model.id, call)
+        meter = Meter(self.books, operation.name, plan.model, call)
         flight = Flight(operation, call, asked, plan.routes, outlet, meter)
         flight.begin()
         return flight

@@ -31,3 +31,11 @@ AnyPrincipal = Annotated[Principal, Depends(principal)]
 def administrator(caller: AnyPrincipal) -> Principal:
     caller.require(Scope.ADMIN)
     return caller
+
+
+def files_caller(caller: AnyPrincipal) -> Principal:
+    caller.require(Scope.FILES)
+    return caller
+
+
+FilesCaller = Annotated[Principal, Depends(files_caller)]

@@ -1,6 +1,7 @@
 """What holds for every request before any route is looked up."""
 
 import asyncio
+import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,9 +12,10 @@ from stellwerk.http.request_id import HEADER, request_id
 
 log = get_logger("web")
 
-# FastAPI reads a resource's body before it looks at the key. The verbs have a limit of their own.
+# FastAPI reads a resource's JSON body before it looks at the key. The verbs, and the endpoints that
+# take files, have limits of their own.
 RESOURCE_BODY = 2**20
-RESOURCES = "/admin/"
+RESOURCES = re.compile(r"/admin/|/v[12](/openai)?/(uploads|vector_stores)(?!/[^/]+/parts$)")
 
 
 class Edge:
@@ -31,13 +33,14 @@ class Edge:
         if scope["method"] == "HEAD":
             # The server sends no body to a HEAD request whatever the application writes.
             inner["method"] = "GET"
+            inner["state"]["head"] = True
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (HEADER, name.encode())]
             await send(message)
 
-        run = self._bounded if scope["path"].startswith(RESOURCES) else self._app
+        run = self._bounded if RESOURCES.match(scope["path"]) else self._app
         try:
             await run(inner, receive, send_named)
         except (Exception, asyncio.CancelledError):

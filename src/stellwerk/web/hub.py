@@ -9,8 +9,12 @@ from starlette.requests import HTTPConnection
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.files.service import Files
+from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.usage.recorder import Recorder
+from stellwerk.features.usage.service import Usage
 from stellwerk.operations.run import Runner
 
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]
@@ -28,10 +32,17 @@ class Hub:
     keyring: Keyring
     catalog: Catalog
     describer: Describer
+    uploads: Uploads
+    usage: Usage
+    recorder: Recorder
     runner: Runner
     engines: Snapshot
     exposition: Callable[[], Awaitable[bytes]]
     max_body: int
+
+    @property
+    def files(self) -> Files:
+        return self.uploads.files
 
 
 def hub_of(connection: HTTPConnection) -> Hub:

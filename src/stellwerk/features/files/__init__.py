@@ -1,0 +1,1 @@
+"""Files of a project: uploaded, listed, read and deleted; also in parts."""

@@ -1,0 +1,1 @@
+"""Requests that are kept, run by workers, and read again: the queue."""

@@ -1,0 +1,154 @@
+"""The statements of a worker (see `claims`). Each is a transaction, but for the two of a claim."""
+
+NEW, DONE = "queue_new", "queue_done"
+
+# What runs belongs to these states.
+_LIVE = "('running', 'cancelling')"
+
+ENTER = """
+    insert into queue_workers (id, place, lease_until) values ($1, $2, now() + $3::interval)
+"""
+
+BEAT = f"""
+    with renewed as (
+        update queue_workers set lease_until = now() + $2::interval where id = $1 returning id
+    )
+    select requests.id, fence, state from renewed
+    left join requests on worker = renewed.id and state in {_LIVE}
+"""
+
+# Claims are made one after the other, or two workers could both take a model's last place.
+# The number is any that no other program is likely to lock in the same database.
+ONE_BY_ONE = "select pg_advisory_xact_lock(7824617204)"
+
+CLAIM = f"""
+    with me as materialized (
+        select id from queue_workers where id = $1 for key share
+    ),
+    busy as materialized (
+        select model, count(*) as number from requests where state in {_LIVE} group by model
+    ),
+    places as materialized (
+        select model, coalesce(given.number, $6) - coalesce(busy.number, 0) as free
+        from unnest($4::text[], $5::int[]) as given (model, number) full join busy using (model)
+    ),
+    line as materialized (
+        select id, model, urgency, turn from requests
+        where state = 'queued'
+            and operation = any($2)
+            and key_id <> all($3)
+            and model not in (select model from places where free <= 0)
+        order by urgency, turn, id limit $8
+    ),
+    ranked as (
+        select id, urgency, turn, coalesce(free, $6) as free,
+            row_number() over (partition by model order by urgency, turn, id) as number
+        from line left join places using (model)
+    ),
+    chosen as materialized (
+        select id from ranked where number <= free order by urgency, turn, id limit $7
+    ),
+    locked as materialized (
+        select requests.id from requests join chosen using (id) cross join me
+        where state = 'queued' for update of requests skip locked
+    ),
+    claimed as (
+        update requests set state = 'running', worker = $1, fence = fence + 1,
+            attempts = attempts + 1, started_at = clock_timestamp(), run_at = null
+        from locked where requests.id = locked.id
+        returning requests.id, fence, attempts, max_attempts, key_id, operation, model, body,
+            content_type, stream, urgency, turn
+    ),
+    clock as (
+        update queue_clock set turn = latest.turn
+        from (select urgency, max(turn) as turn from claimed group by urgency) as latest
+        where queue_clock.urgency = latest.urgency and queue_clock.turn < latest.turn
+    )
+    select id, fence, attempts, max_attempts, key_id, operation, model, body, content_type, stream
+    from claimed order by urgency, turn, id
+"""
+
+# `retention` says how long what ended is kept.
+_ENDED = """
+    worker = null, body = null, run_at = null, finished_at = clock_timestamp(),
+    purge_at = clock_timestamp() + make_interval(secs => retention)
+"""
+
+FINISH = f"""
+    with given as (
+        select * from unnest(
+            $1::text[], $2::int[], $3::text[], $4::smallint[], $5::text[], $6::bytea[]
+        ) as given (id, fence, state, status, answer_type, answer)
+    ),
+    done as (
+        update requests set state = given.state, status = given.status,
+            answer_type = given.answer_type, answer = given.answer, {_ENDED}
+        from given
+        where requests.id = given.id and requests.fence = given.fence
+            and requests.state in {_LIVE}
+        returning requests.id
+    ),
+    told as (select pg_notify('{DONE}', string_agg(id, ',')) from done having count(*) > 0)
+    select id from done cross join told
+"""
+
+
+def _end(which: str) -> str:
+    """End requests by themselves. $1: the state, $2 and $3: status and body of the answer."""
+    return f"""
+        with done as (
+            update requests set state = $1, status = $2::smallint, answer = $3::bytea,
+                answer_type = 'application/json', {_ENDED}
+            where {which} returning id
+        ),
+        told as (select pg_notify('{DONE}', id) from done)
+        select id, (select count(*) from told) from done
+    """
+
+
+def _queue(which: str, change: str) -> str:
+    """Put requests back into the line, and wake a worker."""
+    return f"""
+        with freed as (
+            update requests set state = 'queued', worker = null, {change}
+            where {which} returning id
+        ),
+        woken as (select pg_notify('{NEW}', '') from freed limit 1)
+        select id, (select count(*) from woken) from freed
+    """
+
+
+END_WAITING = _end("id = $4 and key_id = $5 and state in ('queued', 'deferred')")
+END_CLAIMED = _end("id = $4 and fence = $5 and state = 'cancelling'")
+
+DEFER = """
+    update requests set state = 'deferred', worker = null, run_at = now() + $3::interval,
+        attempts = attempts - case when $4 then 0 else 1 end
+    where id = $1 and fence = $2 and state = 'running' returning id
+"""
+
+END_LEFT = _end("worker = $4 and state = 'cancelling'")
+HAND_BACK = _queue("worker = $1 and state = 'running'", "attempts = attempts - 1")
+LEAVE = "delete from queue_workers where id = $1"
+
+# After PostgreSQL was away, the living get the time of a lease to come back.
+STRIKE_OFF = """
+    delete from queue_workers
+    where lease_until < now() and pg_postmaster_start_time() < now() - $1::interval
+"""
+
+# These are statements of their own: they must see what was claimed before the worker was struck
+# off, which had to wait for that claim.
+_ORPHANS = "not exists (select from queue_workers where queue_workers.id = requests.worker)"
+END_ORPHANS = _end(f"state = 'cancelling' and {_ORPHANS}")
+FAIL_ORPHANS = _end(f"state = 'running' and attempts >= max_attempts and {_ORPHANS}")
+REQUEUE_ORPHANS = _queue(f"state = 'running' and {_ORPHANS}", "run_at = null")
+
+WAKE = _queue("state = 'deferred' and run_at <= now()", "run_at = null")
+
+PURGE = """
+    delete from requests where id = any(array(
+        select id from requests where purge_at <= now() order by purge_at limit $1
+        for update skip locked
+    ))
+"""

@@ -1,0 +1,1 @@
+"""Who used which model, how much of it, and what that costs."""
