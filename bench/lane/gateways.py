@@ -22,7 +22,8 @@ class Gateway:
 
     `settle` is how many seconds it still works for requests that it has answered. A slow one gets
     fewer paced streams at once and a lower `rate` (requests/s), so that it is measured and not
-    flooded.
+    flooded. `more_lines` counts events that it makes of its own. An `optional` one that
+    answers wrongly is left out of the row instead of ending the run.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Gateway:
     settle: float = 0
     streams: int = 256
     rate: int = 150
+    more_lines: int = 0
+    optional: bool = False
 
 
 NGINX = """
@@ -105,7 +108,8 @@ def litellm(directory: Path, upstream: int, peers: Path) -> Iterator[Gateway]:
     command = [str(peers / "litellm"), "--config", str(config), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--num_workers", "1", "--telemetry", "False"]
     with _running(command, port, settings) as family:
-        yield Gateway("LiteLLM", port, family, streams=4, rate=20)
+        # It tells the reason of the end in an event of its own.
+        yield Gateway("LiteLLM", port, family, streams=4, rate=20, more_lines=1, optional=True)
 
 
 @contextmanager
@@ -115,7 +119,7 @@ def vllm_router(upstream: int, peers: Path) -> Iterator[Gateway]:
     command += ["--worker-urls", f"http://127.0.0.1:{upstream}", "--log-level", "error"]
     command += ["--prometheus-port", str(metrics)]
     with _running(command, port) as family:
-        yield Gateway("vllm-router", port, family)
+        yield Gateway("vllm-router", port, family, optional=True)
 
 
 def free_port() -> int:

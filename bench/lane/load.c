@@ -31,7 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 256, KEPT = 2048, HEAD = 4096, PATIENCE_S = 20 };
+enum { BATCH = 256, KEPT = 2048, HEAD = 4096, PATIENCE_S = 60 };
 enum part { IN_HEAD, IN_BODY, IN_SIZE, IN_CHUNK, AFTER_CHUNK, IN_TRAILER, COMPLETE };
 
 struct connection {

@@ -24,7 +24,7 @@ class Report:
 
     def costs(self, row: Row, costs: Mapping[str, Cost]) -> None:
         ratio = costs[OURS].least / costs[PEER].least
-        cells = [f"{costs[name].least:.1f}" for name in self._gateways]
+        cells = [f"{costs[name].least:.1f}" if name in costs else "-" for name in self._gateways]
         self._add(row.title, cells, f"{ratio:.2f}", f"<= {row.bound:.1f} x", ratio <= row.bound)
         rounds = ", ".join(
             f"{name} {' '.join(f'{us:.1f}' for us in cost.rounds)}" for name, cost in costs.items()
