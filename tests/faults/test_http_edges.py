@@ -22,10 +22,6 @@ USED = ("good", "good-stream", "slow", "stalls-before-head", "stream-endless")
 MIB = 2**20
 
 
-def still(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 @pytest.fixture(scope="module")
 def places() -> Iterator[Places]:
     with upstream({name: SCRIPTS[name] for name in USED}) as running:
@@ -208,7 +204,6 @@ def test_http_1_0_gets_its_answer_and_the_end(server: Server, wire: Wire) -> Non
     assert wire.at_end()
 
 
-@still("chunked, which HTTP/1.0 does not know")
 def test_a_stream_to_http_1_0_is_not_chunked(server: Server, wire: Wire) -> None:
     wire.send(request(server, body_for("good-stream", stream=True), version=b"HTTP/1.0"))
     reply = wire.reply()
@@ -283,9 +278,7 @@ def test_a_broken_chunk_is_refused(server: Server, wire: Wire, size: bytes) -> N
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(
-            b"POST /v2/chat/completions\r\n\r\n", marks=still("taken for a version of old (0.9)")
-        ),
+        b"POST /v2/chat/completions\r\n\r\n",
         b"BREW /v2/chat/completions HTTP/1.1\r\nhost: hub\r\n\r\n",
         b"POST /v2/chat completions HTTP/1.1\r\nhost: hub\r\n\r\n",
         b"POST /v2/chat/completions HTTP/9.9\r\nhost: hub\r\n\r\n",
@@ -300,7 +293,6 @@ def test_what_is_no_http_is_refused(wire: Wire, data: bytes) -> None:
     refused(wire, 400, 405, 501, 505)
 
 
-@still("headers are not limited")
 @pytest.mark.parametrize(
     "data",
     [b"x-long: " + b"x" * MIB, b"x-more: of the same\r\n" * (MIB // 20)],

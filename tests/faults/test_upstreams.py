@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from stellwerk.base.model_entry import UpstreamEntry
 from tests.faults.test_lifecycle import until
 from tests.faults.upstream import Place, upstream
 from tests.faults.upstream_scripts import ANSWER, BIG, BIG_EVENT, DONE, EVENT, SCRIPTS, stream
@@ -20,8 +19,7 @@ id = "{name}"
 upstream = {{ url = "{url}"{limits} }}
 """
 NOBODY = "http://127.0.0.1:1/v1"
-HAS_TIMEOUTS = "idle_timeout" in UpstreamEntry.model_fields
-LIMITS = ", timeout = 1, idle_timeout = 1" if HAS_TIMEOUTS else ""
+LIMITS = ", timeout = 1, idle_timeout = 1"
 
 CHAT = "/v2/chat/completions"
 
@@ -125,13 +123,6 @@ def test_an_odd_but_right_answer_arrives_whole(hub: httpx.Client, model: str, bo
     assert 200 in counted(hub, model)
 
 
-def still(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
-timeouts = pytest.mark.xfail(not HAS_TIMEOUTS, strict=True, reason="no time limits per target yet")
-
-
 @pytest.mark.parametrize(
     ("model", "statuses"),
     [
@@ -145,13 +136,13 @@ timeouts = pytest.mark.xfail(not HAS_TIMEOUTS, strict=True, reason="no time limi
         ("wrong-version", {502, 503}),
         ("two-lengths", {502, 503}),
         ("negative-length", {502, 503}),
-        pytest.param("broken-chunk", {502}, marks=still("said to be away (503)")),
+        ("broken-chunk", {502}),
         ("endless-headers", {502, 503}),
         ("endless-header", {502, 503}),
         ("redirects", {502}),
-        pytest.param("stalls-before-head", {504}, marks=timeouts),
-        pytest.param("stalls-in-head", {504}, marks=timeouts),
-        pytest.param("stalls-in-body", {502, 504}, marks=timeouts),
+        ("stalls-before-head", {504}),
+        ("stalls-in-head", {504}),
+        ("stalls-in-body", {502, 504}),
     ],
 )
 def test_no_right_answer_becomes_an_error_that_says_so(
@@ -205,7 +196,6 @@ def test_a_pooled_connection_that_was_closed_is_replaced(hub: httpx.Client, plac
     assert counted(hub, "closes-when-idle") == {200: 4}
 
 
-@still("a request on a connection that closes under it is not sent again")
 def test_a_pooled_connection_that_closes_as_we_write_is_replaced(
     hub: httpx.Client, places: Places
 ) -> None:
@@ -235,8 +225,8 @@ def test_a_stream_arrives_byte_for_byte(hub: httpx.Client, model: str, body: byt
     [
         "stream-closes",
         "stream-resets",
-        pytest.param("stream-breaks", marks=still("a broken chunk is waited upon")),
-        pytest.param("stream-stalls", marks=timeouts),
+        "stream-breaks",
+        "stream-stalls",
     ],
 )
 def test_a_stream_that_is_cut_ends_with_an_error_event(

@@ -1,9 +1,9 @@
 """One client's connection: the hot verbs are answered here, all others by the ASGI application.
 
 uvicorn's own protocol is the base. A request goes one way or the other when its head is complete;
-the fast way takes a POST to one of the lane's paths with a JSON body over HTTP/1.1 and without
-`Expect`. A request that is sent before the one before it was answered (pipelining) is not taken
-up: the connection is closed after the first answer, and the client sends it again on a new one.
+the fast way takes a POST to one of the lane's paths with a JSON body and without `Expect`. A
+request that is sent before the one before it was answered (pipelining) is not taken up: the
+connection is closed after the first answer, and the client sends it again on a new one.
 """
 
 import asyncio
@@ -32,6 +32,8 @@ log = get_logger("lane")
 
 # All headers of a request together; nginx takes 32 KiB by default.
 LONGEST_HEAD = 65_536
+VERSIONS = {"1.0", "1.1"}
+NOT_HTTP = "invalid_http"
 JSON = b"application/json"
 STATUS = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 
@@ -73,7 +75,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._size = self._head_size = 0
         # Whether the request in hand is the lane's, and whether it is being answered.
         self._ours = self._busy = False
-        self._pipelined = self._keep = self._chunked = False
+        self._pipelined = self._keep = self._chunked = self._is_old = False
         # Between two requests, or reading one.
         self._between, self._reading = True, False
         self._head = b""
@@ -187,6 +189,10 @@ class LaneProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._pipelined:
             return
+        version = self.parser.get_http_version()
+        if version not in VERSIONS:
+            self._refuse_and_close(InvalidRequestError("HTTP/1.1 is spoken here.", code=NOT_HTTP))
+            return
         operation = self._lane.paths.get(self.url)
         if operation is None or not self._is_plain():
             self._hand_over()
@@ -196,6 +202,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._operation = operation
         self._ours = True
         self._size = 0
+        self._is_old = version == "1.0"
         self._secret = api_key(self.headers)
         self._keep = self.parser.should_keep_alive()
         given = headers.get(b"x-request-id")
@@ -208,9 +215,7 @@ class LaneProtocol(HttpToolsProtocol):
         """Whether this is a request that the lane itself can answer, now."""
         if self.expect_100_continue or self.parser.get_method() != b"POST":
             return False
-        if self.parser.get_http_version() != "1.1" or self.parser.should_upgrade():
-            return False
-        if self._cycle_is_busy():
+        if self.parser.should_upgrade() or self._cycle_is_busy():
             return False
         for name, value in self.headers:
             if name == b"content-type":
@@ -261,7 +266,7 @@ class LaneProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         self._refuse_and_close(
-            InvalidRequestError("This is not a valid HTTP request.", code="invalid_http")
+            InvalidRequestError("This is not a valid HTTP request.", code=NOT_HTTP)
         )
 
     # The call
@@ -310,7 +315,10 @@ class LaneProtocol(HttpToolsProtocol):
     # Outlet
 
     def head(self, status: int, headers: Headers) -> None:
-        self._chunked = all(name != b"content-length" for name, _ in headers)
+        # HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
+        endless = all(name != b"content-length" for name, _ in headers)
+        self._chunked = endless and not self._is_old
+        self._keep = self._keep and (not endless or self._chunked)
         self._head = self._lines(status, headers)
         if self._chunked:
             self._head += b"transfer-encoding: chunked\r\n\r\n"
