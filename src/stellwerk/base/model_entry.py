@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from stellwerk.base.prices import Prices
+from stellwerk.base.limits import Limits
 from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
 ModelType = Literal["LLM", "EMBEDDING", "STT", "IMAGE"]
@@ -177,6 +178,7 @@ class ModelEntry(Entry):
         default=None, description="What its calls cost. Default: nothing."
     )
     meta_data: MetaDataEntry = MetaDataEntry()
+    limits: Limits | None = Field(default=None, description="What all keys together may use of it.")
 
     @field_validator("aliases")
     @classmethod
