@@ -94,6 +94,9 @@ class FileSettings(Section):
     )
     max_upload: ByteSize = Field(
         ByteSize(8 * 2**30), description="Largest file that may come in parts over `/uploads`."
+    )
+
+
 class LimitSettings(Section):
     """How limits are kept while the database is away."""
 

@@ -3,7 +3,10 @@
 import typer
 
 from stellwerk import __version__
-from stellwerk.cli import doctor, hub, keys, models, serve, usage
+<<<<<<< HEAD
+=======
+from stellwerk.cli import doctor, hub, keys, models, projects, serve, usage
+>>>>>>> adaaba4 (Limits over the command line and the admin API)
 
 app = typer.Typer(
     name="stellwerk",
@@ -14,6 +17,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
+app.add_typer(projects.app, name="projects")
 app.add_typer(models.app, name="models")
 app.command("usage")(usage.usage)
 app.command("doctor")(doctor.doctor)

@@ -30,11 +30,17 @@ from stellwerk.features.files.service import Files
 from stellwerk.features.files.sweep import keep_sweeping
 from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
+from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.keys.service import Keys
+<<<<<<< HEAD
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
+=======
+from stellwerk.features.limits.ledger import CHANNEL as LIMITS
+from stellwerk.features.limits.service import Admission, admission
+>>>>>>> adaaba4 (Limits over the command line and the admin API)
 from stellwerk.operations.run import Runner
 from stellwerk.supervisor.control import BrokerClient
 from stellwerk.web.app import create_app
@@ -114,15 +120,21 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         targets = await stack.enter_async_context(Targets(broker, weights))
         registry = CollectorRegistry()
         uploads = _uploads(settings, database)
+<<<<<<< HEAD
         recorder = Recorder(
             database, settings.data_dir / "usage", settings.usage, UsageMetrics(registry)
         )
         await stack.enter_async_context(recorder.running())
-        await stack.enter_async_context(_listening(database, keyring, catalog))
+=======
+        admits = await stack.enter_async_context(admission(database, settings.limits.grace))
+        await stack.enter_async_context(_listening(database, keyring, catalog, admits))
+>>>>>>> adaaba4 (Limits over the command line and the admin API)
         await stack.enter_async_context(_running(keep_sweeping(uploads)))
         yield Hub(
             database=database,
             keys=Keys(database),
+            projects=Projects(database),
+            admission=admits,
             keyring=keyring,
             catalog=catalog,
             describer=weights,
@@ -142,7 +154,9 @@ def _uploads(settings: Settings, database: Database) -> Uploads:
 
 
 @asynccontextmanager
-async def _listening(database: Database, keyring: Keyring, catalog: Catalog) -> AsyncIterator[None]:
+async def _listening(
+    database: Database, keyring: Keyring, catalog: Catalog, admits: Admission
+) -> AsyncIterator[None]:
     async def keys_changed(_: str) -> None:
         keyring.forget()
 
@@ -153,7 +167,7 @@ async def _listening(database: Database, keyring: Keyring, catalog: Catalog) -> 
         await keyring.poll()
         await catalog.load()
 
-    heard = {KEYS: keys_changed, MODELS: models_changed}
+    heard = {KEYS: keys_changed, MODELS: models_changed, LIMITS: admits.wanted}
     # A hub that cannot hear must not serve on.
     async with _running(Listener(database, heard, poll=poll).run()):
         yield

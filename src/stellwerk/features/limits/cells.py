@@ -20,7 +20,7 @@ class Cells:
         self.gates: dict[str, dict[str, Gate]] = {}
         self._count = 0
         self._by_pool: dict[str, Cell] = {}
-        self._month = datetime.now(UTC).strftime("%Y-%m")
+        self._month = ""
 
     def __iter__(self) -> Iterator[Cell]:
         return iter(list(self._by_pool.values()))
@@ -49,7 +49,9 @@ class Cells:
         return gate
 
     def _of(self, holder: Holder, limits: Limits | None) -> Iterator[Cell]:
-        for kind in Kind if limits else ():
+        if limits is None:
+            return
+        for kind in Kind:
             limit = kind.of(limits)
             if limit is not None:
                 yield self._cell(holder, kind, limit)
@@ -68,7 +70,7 @@ class Cells:
     def turn(self, now: datetime) -> None:
         """Begin a new month where one has begun. Requests that run are paid by the old one."""
         month = now.astimezone(UTC).strftime("%Y-%m")
-        if month == self._month:
+        if month <= self._month:
             return
         self._month = month
         for cell in self:

@@ -57,7 +57,7 @@ class Permit:
         return headers(self._gate.requests, self._gate.tokens)
 
     def settle(self, input_tokens: int, output_tokens: int, cost: int) -> None:
-        """The request is over and used this much (`cost` in nano-units). Only the first call counts."""
+        """The request is over and used this much (`cost`: nano-units). The first call counts."""
         if not self._open:
             return
         self._open = False

@@ -24,8 +24,8 @@ AWAY = (DatabaseUnavailableError, DBAPIError, OSError, TimeoutError)
 # unused share is given back, among several processes and alone; between burials.
 INTERVAL, PATIENCE, IDLE, IDLE_ALONE, BURIALS = 1.0, 5.0, 5.0, 600.0, 15.0
 # Seconds: for which a pool that gave nothing is not asked again; for which others may take to give
-# what they do not need, and how long they then go on giving half.
-DRY, BEGGING, SHARING = 0.5, 0.6, 3.0
+# what they do not need, how long they then go on giving half, and when requests wait for it again.
+DRY, BEGGING, SHARING, PEACE = 0.5, 0.6, 3.0, 3.0
 # Cells of one exchange: a transaction that locks thousands of pools would hold up the others.
 MOST = 500
 
@@ -187,7 +187,7 @@ class Leases:
         if grant.added:
             cell.dry = NEVER
         elif not grant.others or now > cell.begged:
-            if grant.others and now > cell.begged + 10:
+            if grant.others and now > cell.begged + PEACE:
                 # The others have just been asked to give what they do not need.
                 cell.begged = now + BEGGING
             else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -189,14 +189,12 @@ async def _write(
 
 async def _fold(connection: AsyncConnection, dead: Sequence[str], *, windowed: bool) -> None:
     """Take leases of processes out; their money goes into the pools."""
-    of_dead = leases.c.process_id.in_(dead)
-    if not windowed:
-        of_dead &= leases.c.window == literal(0.0)
+    kept = true() if windowed else leases.c.window == 0.0
+    of_dead = and_(leases.c.process_id.in_(dead), kept)
     names = (await connection.execute(select(leases.c.pool_id).where(of_dead))).scalars()
     await _locked(connection, sorted(set(names)))
-    gone = delete(leases).where(of_dead).returning(leases.c.pool_id, leases.c.spent)
-    if windowed:
-        gone = gone.returning(leases.c.reserved)
+    columns = (leases.c.pool_id, leases.c.spent, leases.c.reserved)
+    gone = delete(leases).where(of_dead).returning(*columns)
     for row in (await connection.execute(gone)).all():
         money = row.spent + (row.reserved if windowed else 0)
         if money:

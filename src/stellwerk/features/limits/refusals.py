@@ -13,7 +13,7 @@ Refusal = RateLimitedError | BudgetExceededError
 
 
 def refusal(gate: Gate, cell: Cell, amount: int, now: float) -> Refusal:
-    """Why `amount` of `cell` cannot be had: whose limit it is, its number, and when to come again."""
+    """Why `amount` of `cell` cannot be had: whose limit, its number, and when to come again."""
     told = headers(gate.requests, gate.tokens)
     if cell.kind.money:
         return BudgetExceededError(_spent(cell, amount), told)

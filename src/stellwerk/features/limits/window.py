@@ -14,6 +14,7 @@ A process gives away only what is free, so a share can move without a use being 
 """
 
 from collections import deque
+from math import ceil
 
 from stellwerk.features.limits.types import Ask, Grant, Kind
 
@@ -53,6 +54,7 @@ class Cell:
         "others",
         "owed",
         "pool",
+        "reset",
         "retired",
         "rolled",
         "said",
@@ -87,6 +89,8 @@ class Cell:
         self.wanted = self.wish = 0
         # Its month is over.
         self.retired = False
+        # What `x-ratelimit-reset-*` says.
+        self.reset = b"%ds" % ceil(kind.window)
         # What the database knows of it.
         self.said: Ask | None = None
         self.bin = Bin()
@@ -132,6 +136,7 @@ class Cell:
             self._closed -= over
             self.release(over, now)
         self._last_free = self.free
+        self.reset = b"%ds" % ceil(self.oldest(now))
 
     def _close(self, now: float) -> None:
         late = self.kind is Kind.OUTPUT
@@ -218,7 +223,7 @@ class Cell:
     def share(self, now: float, until: float) -> None:
         """Other processes wait: give what is not needed, and for a while half of what comes."""
         self.shared = until
-        self.give(self.free // 2 if self.busy >= now - 1 else self.free)
+        self.give((self.free + 1) // 2 if self.busy >= now - 1 else self.free)
 
     def lost(self) -> None:
         """The share is no longer this process's; what it used under it is kept by the pool."""
@@ -256,4 +261,4 @@ class Cell:
         self.held += grant.added
         self.free += grant.added
         self.left, self.others = grant.left, grant.others
-        self.low = NEVER if self.whole or not grant.added else max(grant.added // 2, 1)
+        self.low = NEVER if self.whole or grant.added < 4 else grant.added // 4
