@@ -3,10 +3,7 @@
 import typer
 
 from stellwerk import __version__
-<<<<<<< HEAD
-=======
 from stellwerk.cli import doctor, hub, keys, models, projects, serve, usage
->>>>>>> adaaba4 (Limits over the command line and the admin API)
 
 app = typer.Typer(
     name="stellwerk",

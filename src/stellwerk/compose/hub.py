@@ -33,14 +33,11 @@ from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.keys.service import Keys
-<<<<<<< HEAD
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
-=======
 from stellwerk.features.limits.ledger import CHANNEL as LIMITS
 from stellwerk.features.limits.service import Admission, admission
->>>>>>> adaaba4 (Limits over the command line and the admin API)
 from stellwerk.operations.run import Runner
 from stellwerk.supervisor.control import BrokerClient
 from stellwerk.web.app import create_app
@@ -120,15 +117,12 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         targets = await stack.enter_async_context(Targets(broker, weights))
         registry = CollectorRegistry()
         uploads = _uploads(settings, database)
-<<<<<<< HEAD
         recorder = Recorder(
             database, settings.data_dir / "usage", settings.usage, UsageMetrics(registry)
         )
         await stack.enter_async_context(recorder.running())
-=======
         admits = await stack.enter_async_context(admission(database, settings.limits.grace))
         await stack.enter_async_context(_listening(database, keyring, catalog, admits))
->>>>>>> adaaba4 (Limits over the command line and the admin API)
         await stack.enter_async_context(_running(keep_sweeping(uploads)))
         yield Hub(
             database=database,

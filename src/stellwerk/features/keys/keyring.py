@@ -7,7 +7,7 @@ notification and, should one be lost, by the listener's poll.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, func, or_, select, union_all
 
 from stellwerk.base.limits import Limits
 from stellwerk.data.database import Database
@@ -40,11 +40,11 @@ class Keyring:
     async def poll(self) -> None:
         """Look whether any key has changed, for the case that its notification was lost."""
         states = [
-            select(func.count(), func.sum(func.extract("epoch", table.c.changed_at))).subquery()
+            select(func.count(), func.sum(func.extract("epoch", table.c.changed_at)))
             for table in (api_keys, projects)
         ]
         async with self._database.connect() as connection:
-            state = (await connection.execute(select(*states))).one()
+            state = (await connection.execute(union_all(*states))).all()
         if state != self._state:
             self._state = state
             self.forget()
