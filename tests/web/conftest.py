@@ -27,10 +27,10 @@ from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
+from stellwerk.features.limits.service import admission
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
-from stellwerk.features.limits.service import admission
 from stellwerk.features.weights.store import Store
 from stellwerk.operations.run import Runner
 from stellwerk.upstreams.client import Client

@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from stellwerk.base.prices import Prices
 from stellwerk.base.limits import Limits
+from stellwerk.base.prices import Prices
 from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
 ModelType = Literal["LLM", "EMBEDDING", "STT", "IMAGE"]

@@ -33,11 +33,11 @@ from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.limits.ledger import CHANNEL as LIMITS
+from stellwerk.features.limits.service import Admission, admission
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
-from stellwerk.features.limits.ledger import CHANNEL as LIMITS
-from stellwerk.features.limits.service import Admission, admission
 from stellwerk.operations.run import Runner
 from stellwerk.supervisor.control import BrokerClient
 from stellwerk.web.app import create_app

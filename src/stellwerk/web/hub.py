@@ -14,9 +14,9 @@ from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.limits.service import Admission
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
-from stellwerk.features.limits.service import Admission
 from stellwerk.operations.run import Runner
 
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]

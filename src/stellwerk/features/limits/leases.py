@@ -38,6 +38,7 @@ class Leases:
         self._cells = cells
         self._grace = grace
         self._process = Process.this()
+        self._before: Process | None = None
         self._alone = False
         self._wake = asyncio.Event()
         self._next: asyncio.Future[bool] | None = None
@@ -153,6 +154,9 @@ class Leases:
         for cell, ask in telling.items():
             self._heard(cell, ask, answer.grants[cell.pool])
         self._cells.turn(answer.now)
+        if self._before is not None and len(telling) < MOST:
+            await self._ledger.forget(self._before)
+            self._before = None
         await self._find_dead(answer)
 
     def _telling(self) -> dict[Cell, Ask]:
@@ -195,11 +199,11 @@ class Leases:
 
     async def _enter_anew(self) -> None:
         """The process's time ran out: others may have its shares."""
-        before, self._process = self._process, Process.this()
+        self._before, self._process = self._process, Process.this()
         for cell in self._cells:
             cell.lost()
         sent = monotonic()
-        await self._ledger.enter(self._process, before)
+        await self._ledger.enter(self._process)
         self.until = sent + self._grace
         self._wake.set()
         log.warning("shares of limits were lost while the database was away")

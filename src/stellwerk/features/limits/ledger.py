@@ -44,8 +44,8 @@ class Ledger:
         self._database = database
         self._grace = grace
 
-    async def enter(self, process: Process, before: Process | None = None) -> None:
-        """Register a process. What it held as `before` and did not use is free at once."""
+    async def enter(self, process: Process) -> None:
+        """Register a process."""
         values = {
             "id": process.id,
             "machine": process.machine,
@@ -55,8 +55,6 @@ class Ledger:
         }
         async with self._database.begin() as connection:
             await connection.execute(insert(processes).values(values))
-            if before is not None:
-                await _fold(connection, [before.id], windowed=False)
 
     async def exchange(self, process: Process, asks: Sequence[Ask]) -> Exchange | None:
         """Renew the process's time and settle what it tells and asks, all or nothing.
@@ -84,6 +82,11 @@ class Ledger:
             await _end(connection, process)
             await _fold(connection, [process.id], windowed=False)
 
+    async def forget(self, before: Process) -> None:
+        """A process tells under a new name all that it used as `before`."""
+        async with self._database.begin() as connection:
+            await _fold(connection, [before.id], windowed=True, charged=False)
+
     async def ended(self, process: Process) -> None:
         """Another process was found dead."""
         async with self._database.begin() as connection:
@@ -96,7 +99,7 @@ class Ledger:
         async with self._database.begin() as connection:
             dead = list((await connection.execute(query)).scalars())
             if dead:
-                await _fold(connection, dead, windowed=True)
+                await _fold(connection, dead, windowed=True, charged=True)
                 await connection.execute(delete(processes).where(processes.c.id.in_(dead)))
 
 
@@ -187,8 +190,10 @@ async def _write(
     await connection.execute(delete(leases).where(empty))
 
 
-async def _fold(connection: AsyncConnection, dead: Sequence[str], *, windowed: bool) -> None:
-    """Take leases of processes out; their money goes into the pools."""
+async def _fold(
+    connection: AsyncConnection, dead: Sequence[str], *, windowed: bool, charged: bool = False
+) -> None:
+    """Take leases of processes out; what they spent, and if `charged` reserved, is kept."""
     kept = true() if windowed else leases.c.window == 0.0
     of_dead = and_(leases.c.process_id.in_(dead), kept)
     names = (await connection.execute(select(leases.c.pool_id).where(of_dead))).scalars()
@@ -196,7 +201,7 @@ async def _fold(connection: AsyncConnection, dead: Sequence[str], *, windowed: b
     columns = (leases.c.pool_id, leases.c.spent, leases.c.reserved)
     gone = delete(leases).where(of_dead).returning(*columns)
     for row in (await connection.execute(gone)).all():
-        money = row.spent + (row.reserved if windowed else 0)
+        money = row.spent + (row.reserved if charged else 0)
         if money:
             added = update(pools).where(pools.c.id == row.pool_id)
             await connection.execute(added.values(spent=pools.c.spent + money))

@@ -226,20 +226,16 @@ class Cell:
         self.give((self.free + 1) // 2 if self.busy >= now - 1 else self.free)
 
     def lost(self) -> None:
-        """The share is no longer this process's; what it used under it is kept by the pool."""
-        running = 0 if self.kind.window else self.used
-        if self.kind is Kind.OUTPUT:
-            running = self.used - self._closed - self.counted
-        for one in (*self._bins, self.bin):
-            one.over = True
-        self._bins.clear()
-        self.bin = Bin()
-        self._closed = self.counted = self.owed = self._carry = 0
-        if self.kind.money:
-            running -= self.said.spent if self.said else 0
-            self.spent -= self.said.spent if self.said else 0
-        self.held, self.free = 0, -running
+        """The share is no longer this process's: it holds what it uses, and nothing else."""
+        used, told = self.used, self.said.spent if self.said else 0
+        self.owed = 0
         self.said, self.dry, self.begged = None, NEVER, NEVER
+        if self.kind.money:
+            # What was told is kept by the pool.
+            self.spent -= told
+            self.held, self.free = 0, told - used
+        else:
+            self.held, self.free = used, 0
 
     def ask(self) -> Ask:
         """What there is to tell and to ask."""
