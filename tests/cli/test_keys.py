@@ -34,6 +34,17 @@ def test_a_key_s_life(command: Any) -> None:
     assert "app" in command("keys", "list", "--all").stdout
 
 
+def test_limits_of_a_key_and_its_project(command: Any) -> None:
+    command("keys", "create", "app", "--rpm", "20", "--monthly-budget", "12.50")
+    assert command("keys", "update", "app", "--rpm", "none", "--concurrent", "3").exit_code == 0
+    assert command("projects", "update", "default", "--input-tpm", "9000").exit_code == 0
+    [key] = json.loads(command("keys", "list", "--json").stdout)
+    limited = {name: value for name, value in key["limits"].items() if value is not None}
+    assert limited == {"monthly_budget": "12.50", "concurrent_requests": 3}
+    [project] = json.loads(command("projects", "list", "--json").stdout)
+    assert project["limits"] == {"input_tokens_per_minute": 9000}
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
@@ -52,6 +63,12 @@ def test_a_key_s_life(command: Any) -> None:
         (("create", ""), 2, "name"),
         (("rotate", "app", "--overlap", "long"), 2, "--overlap"),
         (("create", " "), 2, "name"),
+        (("create", "app", "--rpm", "many"), 2, "limits.requests_per_minute"),
+        (("create", "app", "--rpm", "0"), 2, "limits.requests_per_minute"),
+        (("create", "app", "--monthly-budget", "-1"), 2, "limits.monthly_budget"),
+        (("create", "app", "--prepaid", "0.0000000001"), 2, "limits.prepaid_budget"),
+        (("update", "app"), 2, "--rpm"),
+        (("update", "nobody", "--rpm", "1"), 1, "'nobody'"),
         (("list", "--config", "/nowhere.toml"), 2, "/nowhere.toml"),
     ],
 )

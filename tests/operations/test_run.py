@@ -17,6 +17,7 @@ from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.keys.errors import ModelForbiddenError, ScopeMissingError
 from stellwerk.features.keys.types import Principal, Scope
+from stellwerk.features.limits.service import admission
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.operations import chat_completions, embeddings
 from stellwerk.operations.meter import Books
@@ -87,8 +88,10 @@ async def line(database: Database, script: Script) -> AsyncIterator[Line]:
         metrics = Metrics(registry)
         rows: list[UsageRow] = []
         route = HttpRoute("target", "m1", base, pool)
-        runner = Runner(Catalog(database, models), lambda _: (route,), Books(metrics, rows.append))
-        yield Line(runner, upstream, metrics, registry, rows)
+        async with admission(database, 30) as admits:
+            books = Books(metrics, rows.append)
+            runner = Runner(Catalog(database, models), lambda _: (route,), admits, books)
+            yield Line(runner, upstream, metrics, registry, rows)
         pool.close()
 
 

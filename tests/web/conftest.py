@@ -24,8 +24,10 @@ from stellwerk.features.catalog.types import Model
 from stellwerk.features.files.service import Files
 from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
+from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
+from stellwerk.features.limits.service import admission
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
@@ -63,7 +65,7 @@ class Web:
 
 @pytest.fixture
 async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
-    async with scripted(answer) as upstream:
+    async with scripted(answer) as upstream, admission(database, 30) as admits:
         entries = [
             {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url}},
             {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": upstream.url}},
@@ -83,10 +85,12 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         hub = Hub(
             database=database,
             keys=Keys(database),
+            projects=Projects(database),
+            admission=admits,
             keyring=Keyring(database),
             catalog=catalog,
             describer=Describer(SPECS, Store(tmp_path)),
-            runner=Runner(catalog, lambda _: (route,), Books(metrics, recorder.record)),
+            runner=Runner(catalog, lambda _: (route,), admits, Books(metrics, recorder.record)),
             uploads=Uploads(files, 2**40),
             usage=Usage(database, kept_long),
             recorder=recorder,

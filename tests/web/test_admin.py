@@ -63,6 +63,46 @@ async def test_a_wrong_key_field_is_named(web: Web, body: object, param: str) ->
     assert answer.json()["error"]["param"] == param
 
 
+async def test_limits_change_field_by_field(web: Web) -> None:
+    limits = {"requests_per_minute": 20, "monthly_budget": 12.5}
+    made = await web.client.post("/admin/keys", json={"name": "app", "limits": limits})
+    assert made.json()["limits"]["requests_per_minute"] == 20
+    principal = await web.hub.keyring.principal(made.json()["key"])
+    assert principal.limits is not None
+    assert str(principal.limits.key.monthly_budget) == "12.5"
+    change = {"limits": {"requests_per_minute": None, "concurrent_requests": 2}}
+    changed = (await web.client.post("/admin/keys/app", json=change)).json()["limits"]
+    assert (changed["requests_per_minute"], changed["concurrent_requests"]) == (None, 2)
+    assert changed["monthly_budget"] == "12.5"
+    project = await web.client.post("/admin/projects/default", json=change)
+    assert project.json()["limits"]["concurrent_requests"] == 2
+    listed = (await web.client.get("/admin/projects")).json()["data"]
+    assert [one["name"] for one in listed] == ["default"]
+    for place in ("keys/nobody", "projects/nobody", "projects/%00"):
+        assert (await web.client.post(f"/admin/{place}", json=change)).status_code == 404
+
+
+@pytest.mark.parametrize("place", ["keys/admin", "projects/default"])
+@pytest.mark.parametrize(
+    ("limits", "param"),
+    [
+        ({"request_per_minute": 5}, "limits.request_per_minute"),
+        ({"budget": 5}, "limits.budget"),
+        ({"requests_per_minute": 0}, "limits.requests_per_minute"),
+        ({"monthly_budget": -1}, "limits.monthly_budget"),
+        ({"monthly_budget": "NaN"}, "limits.monthly_budget"),
+    ],
+)
+async def test_a_misspelt_limit_is_refused(
+    web: Web, place: str, limits: object, param: str
+) -> None:
+    answer = await web.client.post(f"/admin/{place}", json={"limits": limits})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
+    made = await web.client.post("/admin/keys", json={"name": "new", "limits": limits})
+    assert made.json()["error"]["param"] == param
+
+
 @pytest.mark.parametrize("place", ["keys", "models"])
 async def test_what_cannot_be_a_name_is_not_found(web: Web, place: str) -> None:
     for name in ("%00", "a%00b", "%ED%A0%80", "%0A"):

@@ -5,6 +5,7 @@ states. Only the doors turn one into bytes. The numbers and names of a kind are 
 OpenAI's.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 
 
@@ -21,6 +22,7 @@ class Kind(Enum):
     TOO_LARGE = (413, "invalid_request_error")
     MEDIA_TYPE = (415, "invalid_request_error")
     HEAD_TOO_LARGE = (431, "invalid_request_error")
+    EXHAUSTED = (429, "insufficient_quota")
     RATE_LIMITED = (429, "rate_limit_error")
     INTERNAL = (500, "server_error")
     UPSTREAM = (502, "upstream_error")
@@ -40,11 +42,13 @@ class StellwerkError(Exception):
     """A failure with a message for the caller.
 
     `param` names the field at fault, `code` is a word that programs may rely on, and
-    `retry_after` is the number of seconds after which the same call may succeed.
+    `retry_after` is the number of seconds after which the same call may succeed. `headers` are
+    sent with the answer.
     """
 
     kind = Kind.INTERNAL
     code: str | None = None
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from stellwerk.base.limits import Limits
 from stellwerk.base.prices import Prices
 from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
@@ -239,6 +240,7 @@ class ModelEntry(Entry):
         default=None, description="What its calls cost. Default: nothing."
     )
     meta_data: MetaDataEntry = MetaDataEntry()
+    limits: Limits | None = Field(default=None, description="What all keys together may use of it.")
 
     @property
     def upstreams(self) -> tuple[UpstreamEntry, ...]:

@@ -97,6 +97,19 @@ class FileSettings(Section):
     )
 
 
+class LimitSettings(Section):
+    """How limits are kept while the database is away."""
+
+    grace: float = Field(
+        30,
+        ge=5,
+        le=3600,
+        description="Seconds for which a hub process serves on with the shares of limits that it "
+        "holds while the database is away; then keys with limits get a 503. So long do the others "
+        "leave the shares of a machine that has vanished alone.",
+    )
+
+
 class UsageSettings(Section):
     """What is kept of who used what."""
 
@@ -174,6 +187,7 @@ class Settings(BaseSettings):
     files: FileSettings = FileSettings()
     engines: EngineSettings = EngineSettings()
     usage: UsageSettings = UsageSettings()
+    limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     models: tuple[ModelEntry, ...] = Field(
         (), description="Models of this hub; see `docs/howto/models.md`."

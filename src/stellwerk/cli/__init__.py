@@ -3,7 +3,7 @@
 import typer
 
 from stellwerk import __version__
-from stellwerk.cli import doctor, hub, keys, models, serve, usage
+from stellwerk.cli import doctor, hub, keys, models, projects, serve, usage
 
 app = typer.Typer(
     name="stellwerk",
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
+app.add_typer(projects.app, name="projects")
 app.add_typer(models.app, name="models")
 app.command("usage")(usage.usage)
 app.command("doctor")(doctor.doctor)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from stellwerk.cli import limits
 from stellwerk.cli.options import (
     MISUSED,
     Config,
@@ -51,13 +52,27 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="Life, such as 12h or 90d, or a moment (RFC 3339).")
     ] = None,
+    rpm: limits.Rpm = None,
+    input_tpm: limits.InputTpm = None,
+    output_tpm: limits.OutputTpm = None,
+    concurrent: limits.Concurrent = None,
+    monthly_budget: limits.Monthly = None,
+    prepaid: limits.Prepaid = None,
     as_json: Json = False,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
+    named = limits.given(
+        rpm=rpm,
+        input_tpm=input_tpm,
+        output_tpm=output_tpm,
+        concurrent=concurrent,
+        monthly_budget=monthly_budget,
+        prepaid=prepaid,
+    )
     given = {"models": _split(models), "scopes": _split(scopes), "expires_at": _moment(expires)}
-    new = _new_key({"name": name, "project": project, **given})
+    new = _new_key({"name": name, "project": project, "limits": named, **given})
     issued = _run(settings(config, data_dir=data_dir), lambda keys: keys.create(new), first=True)
     _print_secret(issued, as_json=as_json)
 
@@ -78,6 +93,36 @@ def list_keys(
     rows = [key.model_dump(mode="json") for key in found]
     shown = [{**row, "key": f"{row['prefix']}…{row['last_four']}"} for row in rows]
     show(rows if as_json else shown, columns, as_json=as_json)
+
+
+@app.command("update")
+def update(
+    key: Annotated[str, typer.Argument(help="Id or name.")],
+    rpm: limits.Rpm = None,
+    input_tpm: limits.InputTpm = None,
+    output_tpm: limits.OutputTpm = None,
+    concurrent: limits.Concurrent = None,
+    monthly_budget: limits.Monthly = None,
+    prepaid: limits.Prepaid = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Change what a key may use, within a second; a limit that is not named stays."""
+    named = limits.given(
+        rpm=rpm,
+        input_tpm=input_tpm,
+        output_tpm=output_tpm,
+        concurrent=concurrent,
+        monthly_budget=monthly_budget,
+        prepaid=prepaid,
+    )
+    change = limits.change(named)
+    updated = _run(settings(config, data_dir=data_dir), lambda keys: keys.update(key, change))
+    if as_json:
+        typer.echo(updated.model_dump_json(indent=2))
+    else:
+        typer.echo(f"Changed {updated.name} ({updated.id}).")
 
 
 @app.command("revoke")
@@ -125,7 +170,7 @@ def _new_key(given: dict[str, object]) -> "NewKey":
 
     try:
         return NewKey.model_validate(
-            {field: value for field, value in given.items() if value not in (None, [])}
+            {field: value for field, value in given.items() if value not in (None, [], {})}
         )
     except ValidationError as error:
         fail(reasons(error, "This key"), MISUSED)

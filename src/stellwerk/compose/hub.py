@@ -31,8 +31,11 @@ from stellwerk.features.files.service import Files
 from stellwerk.features.files.sweep import keep_sweeping
 from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
+from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.limits.ledger import CHANNEL as LIMITS
+from stellwerk.features.limits.service import Admission, admission
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
@@ -142,20 +145,23 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         routing = await stack.enter_async_context(Routing(broker, weights))
         registry = CollectorRegistry()
         metrics = Metrics(registry)
-        await stack.enter_async_context(_listening(database, keyring, catalog, metrics))
         uploads = _uploads(settings, database)
         recorder = Recorder(
             database, settings.data_dir / "usage", settings.usage, UsageMetrics(registry)
         )
         await stack.enter_async_context(recorder.running())
+        admits = await stack.enter_async_context(admission(database, settings.limits.grace))
+        await stack.enter_async_context(_listening(database, keyring, catalog, metrics, admits))
         await stack.enter_async_context(_running(keep_sweeping(uploads)))
         yield Hub(
             database=database,
             keys=Keys(database),
+            projects=Projects(database),
+            admission=admits,
             keyring=keyring,
             catalog=catalog,
             describer=weights,
-            runner=Runner(catalog, routing.of, Books(metrics, recorder.record)),
+            runner=Runner(catalog, routing.of, admits, Books(metrics, recorder.record)),
             uploads=uploads,
             usage=Usage(database, settings.usage),
             recorder=recorder,
@@ -172,7 +178,11 @@ def _uploads(settings: Settings, database: Database) -> Uploads:
 
 @asynccontextmanager
 async def _listening(
-    database: Database, keyring: Keyring, catalog: Catalog, metrics: Metrics
+    database: Database,
+    keyring: Keyring,
+    catalog: Catalog,
+    metrics: Metrics,
+    admits: Admission,
 ) -> AsyncIterator[None]:
     async def keys_changed(_: str) -> None:
         keyring.forget()
@@ -185,7 +195,7 @@ async def _listening(
         await keyring.poll()
         await catalog.load()
 
-    heard = {KEYS: keys_changed, MODELS: models_changed}
+    heard = {KEYS: keys_changed, MODELS: models_changed, LIMITS: admits.wanted}
     # A hub that cannot hear must not serve on.
     async with _running(Listener(database, heard, poll=poll).run()):
         yield

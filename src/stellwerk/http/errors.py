@@ -14,6 +14,7 @@ def error_answer(error: StellwerkError) -> tuple[int, Headers, bytes]:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
+    headers.extend(error.headers)
     if error.kind is Kind.UNAUTHENTICATED:
         headers.append((b"www-authenticate", b"Bearer"))
     if error.kind is Kind.CONFLICT:

@@ -1,8 +1,13 @@
 """One call on its way: a target is chosen, its answer passed on, and what it took is settled."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
 from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
 from stellwerk.base.telemetry import CLIENT_GONE
+from stellwerk.features.limits.gate import FreePermit, Permit
 from stellwerk.operations.body import Outline, addressed
 from stellwerk.operations.meter import Meter
 from stellwerk.operations.operation import Call, Operation
@@ -49,7 +54,8 @@ class Flight:
     _over = False
     _paused = False
     _hides_usage = False
-    limit_headers: Headers = []  # noqa: RUF012  # never changed, only replaced
+    _permit: Permit | FreePermit | None = None
+    _waiting: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -72,8 +78,26 @@ class Flight:
             # The hub asks for a stream's usage where the caller did not.
             self._hides_usage = operation.tells_usage and not asked.wants_usage
 
-    def begin(self) -> None:
-        """Ask the best target."""
+    def begin(self, permit: Permit | FreePermit) -> None:
+        """Ask the best target. `permit` is settled when the call ends."""
+        self._permit = permit
+        self._ask()
+
+    def begin_after(self, waiting: Coroutine[Any, Any, Permit]) -> None:
+        """Begin when the permit that is waited for has come."""
+        self._waiting = asyncio.get_running_loop().create_task(self._begin_after(waiting))
+
+    async def _begin_after(self, waiting: Coroutine[Any, Any, Permit]) -> None:
+        try:
+            permit = await waiting
+        except StellwerkError as error:
+            self._end_with(error)
+        else:
+            self.begin(permit)
+        finally:
+            self._waiting = None
+
+    def _ask(self) -> None:
         route = choose(self._routes, self._tried)
         if route is None:
             self._end_with(self._last_error or self._none_left())
@@ -110,6 +134,8 @@ class Flight:
         """Nobody waits any more: the target is hung up on, and nothing more is sent."""
         if self._over:
             return
+        if self._waiting is not None:
+            self._waiting.cancel()
         if self._exchange is not None:
             self._exchange.cancel()
         if self._route is not None:
@@ -142,7 +168,7 @@ class Flight:
             shown = self._asked.model or ""
             self._events = EventReader(shown, self.tokens, hide_usage=self._hides_usage)
             self._started = True
-            self._outlet.head(status, [*headers, NO_CACHE, *self.limit_headers])
+            self._outlet.head(status, [*headers, NO_CACHE, *self._limits()])
 
     def data(self, chunk: bytes) -> None:
         if self._events is not None:
@@ -191,9 +217,13 @@ class Flight:
         if len(headers) == 1 and headers[0][1].startswith(JSON):
             body = read_whole(body, self._asked.model or "", self.tokens)
         self._end(self._status)
-        if self.limit_headers:
-            headers = headers + self.limit_headers
+        if limits := self._limits():
+            headers = [*headers, *limits]
         self._outlet.whole(self._status, headers, body)
+
+    def _limits(self) -> Headers:
+        """What is left of the caller's limits, as headers."""
+        return self._permit.headers if self._permit is not None else []
 
     def _answered_with_failure(self) -> None:
         status = self._status
@@ -219,7 +249,7 @@ class Flight:
             self._last_error = error
             self._pieces.clear()
             self._size = self._status = 0
-            self.begin()
+            self._ask()
         else:
             self._end_with(error)
 
@@ -256,7 +286,9 @@ class Flight:
         tokens = self.tokens
         if not tokens.known and self._events is not None:
             tokens.completion = self._events.events
-        self._meter.end(status, tokens, stream=self._events is not None)
+        price = self._meter.end(status, tokens, stream=self._events is not None)
+        if self._permit is not None:
+            self._permit.settle(tokens.prompt, tokens.completion, price)
 
 
 def _is_stream(headers: Headers) -> bool:

@@ -4,19 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stellwerk.base.errors import InvalidRequestError
+from stellwerk.base.prices import cost
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model, Models
 from stellwerk.features.keys.types import Principal
-from stellwerk.operations.body import check, outline
+from stellwerk.features.limits.service import Admission
+from stellwerk.features.limits.types import Demand
+from stellwerk.operations.body import Outline, check, outline
 from stellwerk.operations.flight import Flight
-from stellwerk.operations.meter import Books, Meter
+from stellwerk.operations.meter import BYTES_A_TOKEN, Books, Meter
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.relay import Relay
 from stellwerk.ports.sink import Outlet, Sink
 from stellwerk.upstreams.route import Route
 
 MOST_PLANS = 10_000
+NOTHING = Demand()
+# Tokens that are reserved for an answer whose length neither the caller nor the catalogue bounds.
+USUAL_OUTPUT = 1024
 
 Routes = Callable[[Model], tuple[Route, ...]]
 
@@ -37,6 +43,7 @@ class Runner:
 
     catalog: Catalog
     routes: Routes
+    admission: Admission
     books: Books
     plans: dict[tuple[str, str, str], Plan] = field(default_factory=dict)
 
@@ -65,9 +72,18 @@ class Runner:
             plan = self._plan(operation, call, name)
         if plan.routes[0].local:
             check(operation, call, asked)
+        limits = plan.model.entry.limits
+        demand = NOTHING
+        if limits is not None or call.principal.limits is not None:
+            demand = _demand(plan.model, call, asked)
+        permit = self.admission.admit(call.principal, plan.model.id, limits, demand)
         meter = Meter(self.books, operation.name, plan.model, call)
         flight = Flight(operation, call, asked, plan.routes, outlet, meter)
-        flight.begin()
+        if permit is None:
+            waiting = self.admission.admit_waiting(call.principal, plan.model.id, limits, demand)
+            flight.begin_after(waiting)
+        else:
+            flight.begin(permit)
         return flight
 
     def _plan(self, operation: Operation, call: Call, name: str) -> Plan:
@@ -102,3 +118,14 @@ class Runner:
         return WrongModelError(
             f"{model.id!r} ({model.entry.type}) cannot do {operation.path}. {use}", param="model"
         )
+
+
+def _demand(model: Model, call: Call, asked: Outline) -> Demand:
+    """What is reserved until it is known what the call took."""
+    output = 0
+    if model.entry.type == "LLM":
+        most = model.entry.meta_data.max_output_length or USUAL_OUTPUT
+        output = min(asked.longest_answer or most, most * (asked.n or 1))
+    prompt = len(call.body) // BYTES_A_TOKEN
+    prices = model.entry.prices
+    return Demand(prompt, output, cost(prices, prompt, 0, output) if prices else 0)

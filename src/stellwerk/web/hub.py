@@ -12,7 +12,9 @@ from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.files.service import Files
 from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
+from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.limits.service import Admission
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
 from stellwerk.operations.run import Runner
@@ -29,6 +31,8 @@ class Hub:
 
     database: Database
     keys: Keys
+    projects: Projects
+    admission: Admission
     keyring: Keyring
     catalog: Catalog
     describer: Describer

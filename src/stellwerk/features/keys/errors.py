@@ -31,6 +31,13 @@ class UnknownKeyError(StellwerkError):
     code = "key_not_found"
 
 
+class UnknownProjectError(StellwerkError):
+    """404: no project has this id or name."""
+
+    kind = Kind.NOT_FOUND
+    code = "project_not_found"
+
+
 class NameTakenError(StellwerkError):
     """409: another key of the project has this name."""
 

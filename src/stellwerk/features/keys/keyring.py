@@ -5,16 +5,22 @@ notification and, should one be lost, by the listener's poll.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Row, func, or_, select, union_all
 
+from stellwerk.base.limits import Limits
 from stellwerk.data.database import Database
 from stellwerk.features.keys.errors import KeyRefusedError
 from stellwerk.features.keys.secrets import digest
-from stellwerk.features.keys.tables import api_keys
-from stellwerk.features.keys.types import Principal, Scope
+from stellwerk.features.keys.tables import api_keys, projects
+from stellwerk.features.keys.types import KeyLimits, Principal, Scope
 
 CAPACITY = 100_000
+
+FOUND = select(
+    api_keys, projects.c.name.label("project_name"), projects.c.limits.label("project_limits")
+).join(projects)
 
 
 class Keyring:
@@ -33,9 +39,12 @@ class Keyring:
 
     async def poll(self) -> None:
         """Look whether any key has changed, for the case that its notification was lost."""
-        epoch = func.extract("epoch", api_keys.c.changed_at)
+        states = [
+            select(func.count(), func.sum(func.extract("epoch", table.c.changed_at)))
+            for table in (api_keys, projects)
+        ]
         async with self._database.connect() as connection:
-            state = (await connection.execute(select(func.count(), func.sum(epoch)))).one()
+            state = (await connection.execute(union_all(*states))).all()
         if state != self._state:
             self._state = state
             self.forget()
@@ -74,7 +83,7 @@ class Keyring:
     async def _query(self, hashed: bytes) -> tuple[Principal, bool]:
         matches = or_(api_keys.c.hash == hashed, api_keys.c.previous_hash == hashed)
         async with self._database.connect() as connection:
-            row = (await connection.execute(select(api_keys).where(matches))).one_or_none()
+            row = (await connection.execute(FOUND.where(matches))).one_or_none()
         if row is None:
             raise KeyRefusedError("Incorrect API key provided.")
         if row.revoked_at is not None:
@@ -89,5 +98,11 @@ class Keyring:
             models=tuple(row.models),
             scopes=frozenset(Scope(scope) for scope in row.scopes),
             expires_at=row.expires_at,
+            limits=_limits(row),
         )
         return principal, current
+
+
+def _limits(row: Row[Any]) -> KeyLimits | None:
+    key, project = Limits.model_validate(row.limits), Limits.model_validate(row.project_limits)
+    return KeyLimits(key, project, row.project_name) if key or project else None

@@ -13,9 +13,10 @@ from stellwerk.base.ids import new_id
 from stellwerk.data.database import Database
 from stellwerk.data.notify import notify
 from stellwerk.features.keys.errors import NameTakenError, UnknownKeyError
+from stellwerk.features.keys.limits import changed, written
 from stellwerk.features.keys.secrets import digest, new_secret, shown_end, shown_prefix
 from stellwerk.features.keys.tables import api_keys, projects
-from stellwerk.features.keys.types import IssuedKey, Key, NewKey, Scope
+from stellwerk.features.keys.types import IssuedKey, Key, KeyChange, NewKey, Scope
 
 CHANNEL = "keys"
 
@@ -92,6 +93,17 @@ class Keys:
             await notify(connection, CHANNEL)
             return _key(await _one(connection, row.id))
 
+    async def update(self, key: str, change: KeyChange) -> Key:
+        """Change the limits of a live key; every process heeds them within a second."""
+        async with self._database.begin() as connection:
+            row = await _one(connection, key, lock=True)
+            if row.revoked_at is not None:
+                raise UnknownKeyError(f"The key {row.name!r} is revoked.")
+            values = {"limits": changed(row.limits, change.limits), "changed_at": func.now()}
+            await connection.execute(update(api_keys).where(api_keys.c.id == row.id).values(values))
+            await notify(connection, CHANNEL)
+            return _key(await _one(connection, row.id))
+
     async def rotate(self, key: str, *, overlap: timedelta = timedelta(0)) -> IssuedKey:
         """Give a live key a new secret; the old one counts for `overlap` more."""
         secret = new_secret()
@@ -102,8 +114,8 @@ class Keys:
             old = {"previous_hash": row.hash, "previous_until": func.now() + overlap}
             kept = old if overlap > timedelta(0) else {"previous_hash": None}
             statement = update(api_keys).where(api_keys.c.id == row.id)
-            changed = {"changed_at": func.now(), **kept, **_columns_of(secret)}
-            await connection.execute(statement.values(changed))
+            values = {"changed_at": func.now(), **kept, **_columns_of(secret)}
+            await connection.execute(statement.values(values))
             await notify(connection, CHANNEL)
             return _issued(await _one(connection, row.id), secret)
 
@@ -117,6 +129,7 @@ async def _insert(connection: AsyncConnection, new: NewKey, secret: str) -> str 
         "models": list(new.models),
         "scopes": [scope.value for scope in new.scopes],
         "expires_at": new.expires_at,
+        "limits": written(new.limits),
         **_columns_of(secret),
     }
     statement = (

@@ -12,6 +12,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from stellwerk.data.metadata import metadata
 
@@ -21,6 +22,8 @@ projects = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("limits", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 api_keys = Table(
@@ -41,6 +44,7 @@ api_keys = Table(
     Column("previous_hash", LargeBinary, unique=True),
     Column("previous_until", DateTime(timezone=True)),
     Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("limits", JSONB, nullable=False, server_default=text("'{}'")),
     Index(
         None,
         "project_id",

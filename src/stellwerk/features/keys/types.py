@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from stellwerk.base.limits import Limits
 from stellwerk.base.values import Line
 from stellwerk.features.keys.errors import ModelForbiddenError, ScopeMissingError
 
@@ -79,6 +80,8 @@ class NewKey(BaseModel):
         None, description="Time after which it counts no more (RFC 3339, with an offset)."
     )
 
+    limits: Limits = Field(Limits(), description="What it may use; nothing is limited by default.")
+
     @field_validator("name", "project")
     @classmethod
     def _trimmed(cls, value: str) -> str:
@@ -104,6 +107,25 @@ class NewKey(BaseModel):
         return tuple(dict.fromkeys(values))
 
 
+class KeyChange(BaseModel):
+    """What is to be another at a key or a project."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limits: Limits = Field(
+        description="Limits that change; null takes one away, one that is not named stays."
+    )
+
+
+class Project(BaseModel):
+    """A project: the keys that belong together."""
+
+    id: str = Field(description="Identifier.")
+    name: str = Field(description="Name.")
+    created_at: datetime = Field(description="When it was made.")
+    limits: Limits = Field(description="What all its keys together may use.")
+
+
 class Key(BaseModel):
     """A key as it is shown: without its secret."""
 
@@ -117,12 +139,22 @@ class Key(BaseModel):
     created_at: datetime = Field(description="When it was made.")
     expires_at: datetime | None = Field(description="When it ends by itself.")
     revoked_at: datetime | None = Field(description="When it was revoked.")
+    limits: Limits = Field(description="What it may use.")
 
 
 class IssuedKey(Key):
     """A key with its secret, which is shown this once."""
 
     key: str = Field(description="The secret. It is not stored and cannot be shown again.")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """The limits of a key and of its project; at least one of them limits something."""
+
+    key: Limits
+    project: Limits
+    project_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +167,7 @@ class Principal:
     models: tuple[str, ...]
     scopes: frozenset[Scope]
     expires_at: datetime | None
+    limits: KeyLimits | None = None
 
     def expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= datetime.now(UTC)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from stellwerk.features.keys.types import LONGEST_OVERLAP, IssuedKey, Key, NewKey
+from stellwerk.features.keys.types import LONGEST_OVERLAP, IssuedKey, Key, KeyChange, NewKey
 from stellwerk.web.auth import AnyHub, administrator
 
 routes = APIRouter(prefix="/admin/keys", tags=["Admin"], dependencies=[Depends(administrator)])
@@ -51,6 +51,12 @@ async def list_keys(
 async def retrieve(key: str, hub: AnyHub) -> Key:
     """By its id, or by its name where only one project has it."""
     return await hub.keys.get(key)
+
+
+@routes.post("/{key}", summary="Change the limits of a key")
+async def update(key: str, change: KeyChange, hub: AnyHub) -> Key:
+    """Every hub process heeds them within a second."""
+    return await hub.keys.update(key, change)
 
 
 @routes.delete("/{key}", summary="Revoke a key")

@@ -1,0 +1,1 @@
+"""What keys, projects and models may use, kept exactly by any number of processes."""

@@ -1,0 +1,93 @@
+"""What one key has to pass for one model, and the permit that it gets."""
+
+from collections.abc import Iterable, Sequence
+from time import monotonic
+from typing import Any
+
+from stellwerk.features.limits.headers import Headers, headers
+from stellwerk.features.limits.types import Demand, Kind
+from stellwerk.features.limits.window import Bin, Cell
+
+PLACE = {Kind.INPUT: 0, Kind.OUTPUT: 1, Kind.MONTHLY: 2, Kind.PREPAID: 2}
+
+
+class Gate:
+    """The cells of a key, its project and a model, sorted by what a request takes of them.
+
+    `ones` take one of each request, `sized` as much as stands at a place of its `Demand`.
+    """
+
+    __slots__ = ("inputs", "limits", "model_limits", "ones", "requests", "sized", "slots", "tokens")
+
+    def __init__(self, cells: Iterable[Cell], limits: Any, model_limits: Any) -> None:
+        every = tuple(cells)
+        # The very objects that it was made from: others mean that a limit may have changed.
+        self.limits = limits
+        self.model_limits = model_limits
+        self.ones = tuple(cell for cell in every if cell.kind not in PLACE)
+        self.slots = tuple(cell for cell in every if cell.kind is Kind.CONCURRENT)
+        self.requests = tuple(cell for cell in every if cell.kind is Kind.REQUESTS)
+        self.inputs = tuple(cell for cell in every if cell.kind is Kind.INPUT)
+        self.tokens = tuple(cell for cell in every if cell.kind in {Kind.INPUT, Kind.OUTPUT})
+        self.sized = tuple((cell, PLACE[cell.kind]) for cell in every if cell.kind in PLACE)
+
+    def short(self, demand: Demand) -> Sequence[tuple[Cell, int]]:
+        """The cells that have not enough free, and how much the request takes of them."""
+        needs = [(cell, 1) for cell in self.ones]
+        needs.extend((cell, demand[place]) for cell, place in self.sized)
+        return [(cell, amount) for cell, amount in needs if cell.free < amount]
+
+
+class Permit:
+    """One admitted request. It holds its reservations until it is settled."""
+
+    __slots__ = ("_bins", "_demand", "_gate", "_open")
+
+    def __init__(self, gate: Gate, demand: Demand) -> None:
+        self._gate = gate
+        self._demand = demand
+        self._bins: tuple[Bin, ...] = (
+            tuple([cell.bin for cell in gate.inputs]) if gate.inputs else ()
+        )
+        self._open = True
+
+    @property
+    def headers(self) -> Headers:
+        """`x-ratelimit-*` of what is limited, as it stands now."""
+        return headers(self._gate.requests, self._gate.tokens)
+
+    def settle(self, input_tokens: int, output_tokens: int, cost: int) -> None:
+        """The request is over and used this much (`cost`: nano-units). The first call counts."""
+        if not self._open:
+            return
+        self._open = False
+        gate = self._gate
+        for cell in gate.slots:
+            if cell.shared > 0:
+                cell.release(1, monotonic())
+            else:
+                cell.free += 1
+        if gate.sized:
+            self._correct((input_tokens, output_tokens, cost))
+
+    def _correct(self, used: tuple[int, int, int]) -> None:
+        bins = iter(self._bins)
+        for cell, place in self._gate.sized:
+            at = next(bins) if place == 0 else cell.bin
+            cell.correct(self._demand[place], used[place], at)
+
+
+class FreePermit(Permit):
+    """Of a request that nothing limits. There is one for all."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(Gate((), None, None), Demand())
+
+    @property
+    def headers(self) -> Headers:
+        return []
+
+    def settle(self, input_tokens: int, output_tokens: int, cost: int) -> None:
+        """Nothing was taken."""

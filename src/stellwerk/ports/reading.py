@@ -1,0 +1,48 @@
+"""What the hub asks of readers: a document, page by page."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stellwerk.base.errors import InvalidRequestError
+
+
+class UnsupportedFileError(InvalidRequestError):
+    """400: no reader knows this kind of file."""
+
+    code = "unsupported_file"
+
+
+class InvalidFileError(InvalidRequestError):
+    """400: the file is broken, encrypted, or asks for more than a reader may use."""
+
+    code = "invalid_file"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page, from 1: its text, and pictures (PNG, the longer side at most 1024 pixels).
+
+    A page of a PDF has one picture: the page itself. A slide or a page of a text document has
+    those that are on it. A sheet of a workbook and a stretch of running text count as a page.
+    `total` is how many pages the document has, where that is known.
+    """
+
+    number: int
+    text: str
+    pictures: tuple[bytes, ...] = ()
+    total: int | None = None
+
+
+class Reader(Protocol):
+    """Reads files that nobody vouches for."""
+
+    def pages(
+        self, path: Path, filename: str, *, first: int = 1, pictures: bool = True
+    ) -> AsyncIterator[Page]:
+        """The pages from `first` on. The content says what the file is; the name helps with text.
+
+        Raises `UnsupportedFileError` and `InvalidFileError`, whose messages a person can act on.
+        """
+        ...

@@ -1,0 +1,57 @@
+"""A file as pages, by the reader of its kind."""
+
+import zipfile
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from lxml.etree import LxmlError
+
+from stellwerk.ports.reading import InvalidFileError, Page
+from stellwerk.readers import running
+from stellwerk.readers.kinds import Kind, kind_of
+from stellwerk.readers.limits import Limits, check_page
+
+# What the office libraries raise for files that are not as they should be.
+BROKEN = (KeyError, ValueError, AttributeError, IndexError, TypeError, LxmlError, OSError)
+
+
+def read(path: Path, filename: str, first: int, limits: Limits, *, images: bool) -> Iterator[Page]:
+    """The pages from `first` on. Raises `UnsupportedFileError` and `InvalidFileError`."""
+    try:
+        for page in _pages(path, filename, first, limits, images=images):
+            if page.number > limits.pages or (page.total or 0) > limits.pages:
+                raise InvalidFileError(
+                    f"The file has {page.total or page.number} pages; {limits.pages} are the limit."
+                )
+            check_page(page.number, page.text)
+            yield page
+    except MemoryError as error:
+        raise InvalidFileError(f"To read it took more than {limits.memory} bytes.") from error
+    except (*BROKEN, zipfile.BadZipFile, RecursionError) as error:
+        raise InvalidFileError("The file is broken, or not all of it came.") from error
+
+
+def _pages(
+    path: Path, filename: str, first: int, limits: Limits, *, images: bool
+) -> Iterator[Page]:
+    kind = kind_of(path, filename, limits)
+    # Some of these libraries take as long to import as a document to read.
+    reader = import_module(f"stellwerk.readers.{MODULES[kind]}")
+    if kind in TEXTS:
+        return running.pages(reader.text_in(path.read_bytes()), first)
+    found: Iterator[Page] = reader.read(path, first, images)
+    return found
+
+
+MODULES: dict[Kind, str] = {
+    "pdf": "pdf",
+    "word": "word",
+    "slides": "slides",
+    "sheets": "sheets",
+    "picture": "pictures",
+    "html": "markup",
+    "mail": "mail",
+    "text": "running",
+}
+TEXTS: set[Kind] = {"html", "mail", "text"}

@@ -1,0 +1,61 @@
+"""Running text, which has no pages: it is cut into stretches, at the end of a paragraph or line."""
+
+import codecs
+from collections.abc import Iterator
+
+from charset_normalizer import from_bytes
+
+from stellwerk.ports.reading import Page, UnsupportedFileError
+
+STRETCH = 16_000
+SAMPLE = 2**16
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def text_in(data: bytes) -> str:
+    """The text, whatever its encoding. Raises `UnsupportedFileError` for what is no text."""
+    for mark, encoding in MARKS.items():
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    if b"\0" in data[:SAMPLE]:
+        raise no_text()
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        found = from_bytes(data[:SAMPLE]).best()
+    if found is None:
+        raise no_text()
+    return data.decode(found.encoding, "replace")
+
+
+def no_text() -> UnsupportedFileError:
+    return UnsupportedFileError(
+        "This kind of file is not read here. PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV, "
+        "JSON, e-mail (.eml), PNG, JPEG, WebP, GIF and TIFF are."
+    )
+
+
+def pages(text: str, first: int) -> Iterator[Page]:
+    stretches = list(_stretches(text))
+    for number, stretch in enumerate(stretches, 1):
+        if number >= first:
+            yield Page(number, stretch, (), len(stretches))
+
+
+def _stretches(text: str) -> Iterator[str]:
+    text = text.replace("\r\n", "\n").replace("\0", "")
+    start = 0
+    while start < len(text):
+        end = start + STRETCH
+        if end < len(text):
+            half = start + STRETCH // 2
+            ends = (text.rfind(mark, half, end) for mark in ("\n\n", "\n", " "))
+            end = next((place + 1 for place in ends if place > 0), end)
+        yield text[start:end]
+        start = end
