@@ -1,7 +1,7 @@
 """Identifiers: a prefix that names the noun and a UUID of version 7, so they sort by time."""
 
-import os
-import time
+from random import getrandbits
+from time import time_ns
 from uuid import UUID
 
 
@@ -16,6 +16,7 @@ def new_id(prefix: str) -> str:
 
 
 def _uuid7() -> int:
-    chance = int.from_bytes(os.urandom(10))
-    milliseconds = time.time_ns() // 1_000_000
+    # No secret: the generator of `random` is seeded anew in each process, and needs no system call.
+    chance = getrandbits(80)
+    milliseconds = time_ns() // 1_000_000
     return (milliseconds << 80) | (chance & 0x0FFF_3FFF_FFFF_FFFF_FFFF) | 0x7000_8000_0000_0000_0000

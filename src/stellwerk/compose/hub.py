@@ -1,6 +1,7 @@
 """One hub process: it serves the listening socket that its parent hands over."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -113,6 +114,9 @@ async def _late_app(*_: object) -> None:
 async def _serve(orders: Orders, settings: Settings, config: uvicorn.Config) -> None:
     asyncio.get_running_loop().add_reader(0, _end_with_parent)
     async with open_hub(settings, orders.dsn, orders.broker) as hub:
+        # What is here now stays; to walk through it again and again would cost every request.
+        gc.collect()
+        gc.freeze()
         config.app = create_app(hub)
         lane = Lane(
             hub.runner,

@@ -67,12 +67,15 @@ class LaneProtocol(HttpToolsProtocol):
         self._lane = lane
         self._operation: Operation  # Of the request in hand, and then of the last one.
         self._secret: str | None = None
+        # Who it belongs to, as long as no key has changed.
+        self._principal: Principal | None = None
+        self._changes = -1
         self._known: KnownHead | None = None
         self._may_learn = False
         self._flight: Flight | None = None
         self._task: asyncio.Task[None] | None = None
         self._body: list[bytes] = []
-        self._size = self._head_size = 0
+        self._size = self._head_size = self._missing = 0
         # Whether the request in hand is the lane's, and whether it is being answered.
         self._ours = self._busy = False
         self._pipelined = self._keep = self._chunked = self._is_old = False
@@ -140,16 +143,13 @@ class LaneProtocol(HttpToolsProtocol):
     # The request, as httptools reads it
 
     def data_received(self, data: bytes) -> None:
-        known = self._known
-        if known is not None and self._between:
-            body = known.body_in(data)
-            if body is not None and len(body) <= self._lane.max_body:
-                self._between = False
-                self._ours = self._busy = self._keep = True
-                if self.timeout_keep_alive_task is not None:
-                    self._unset_keepalive_if_required()
-                self._request_id = new_id("req_")
-                self._begin(body)
+        if self._missing:
+            self._more_of_known(data)
+            return
+        if self._known is not None and self._between:
+            found = self._known.body_in(data)
+            if found is not None and found[1] <= self._lane.max_body:
+                self._begin_known(*found)
                 return
         learns = self._between
         super().data_received(data)
@@ -162,6 +162,33 @@ class LaneProtocol(HttpToolsProtocol):
                 self._refuse_and_close(
                     HeadTooLargeError(f"The request's head is longer than {LONGEST_HEAD} bytes.")
                 )
+
+    def _begin_known(self, body: bytes, length: int) -> None:
+        """A request whose head is that of the last one; `body` may still be incomplete."""
+        self._between = False
+        self._ours = self._keep = True
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        self._request_id = new_id("req_")
+        if len(body) == length:
+            self._busy = True
+            self._begin(body)
+        else:
+            self._reading = True
+            self._since = self.loop.time()
+            self._missing = length - len(body)
+            self._body.append(body)
+
+    def _more_of_known(self, data: bytes) -> None:
+        self._body.append(data[: self._missing])
+        # What follows is another request, sent before this one was answered.
+        self._pipelined = len(data) > self._missing
+        self._missing = max(self._missing - len(data), 0)
+        if not self._missing:
+            self._busy, self._reading = True, False
+            body = b"".join(self._body)
+            self._body.clear()
+            self._begin(body)
 
     def on_message_begin(self) -> None:
         if self._busy:
@@ -204,6 +231,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._size = 0
         self._is_old = version == "1.0"
         self._secret = api_key(self.headers)
+        self._principal = None
         self._keep = self.parser.should_keep_alive()
         given = headers.get(b"x-request-id")
         self._request_id = given.decode() if given and is_safe(given) else new_id("req_")
@@ -272,8 +300,13 @@ class LaneProtocol(HttpToolsProtocol):
     # The call
 
     def _begin(self, body: bytes) -> None:
+        keyring = self._lane.keyring
         try:
-            principal = self._lane.keyring.remembered(self._secret)
+            principal = self._principal
+            if self._changes != keyring.changes or principal is None or principal.expires_at:
+                # Another key than last time, or some key has changed since.
+                principal = self._principal = keyring.remembered(self._secret)
+                self._changes = keyring.changes
             if principal is None:
                 self._task = self.loop.create_task(self._identify(body))
             else:

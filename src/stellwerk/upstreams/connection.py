@@ -119,8 +119,9 @@ class Connection(asyncio.Protocol):
             return
         first, self.answered = not self.answered, True
         if first and self._known is not None:
-            body = self._known.body_in(data)
-            if body is not None:
+            found = self._known.body_in(data)
+            if found is not None and len(found[0]) == found[1]:
+                body = found[0]
                 self._status = self._known_status
                 self._complete = True
                 self.exchange.receiver.head(self._status, self._headers)

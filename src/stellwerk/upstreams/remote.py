@@ -59,7 +59,8 @@ class HttpRoute:
     ) -> PooledExchange:
         head = self._heads.get((path, content_type)) or self._head(path, content_type)
         rest = request_id.encode("latin-1")
-        request = b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (head, rest, len(body), body)
+        length = b"\r\ncontent-length: %d\r\n\r\n" % len(body)
+        request = b"".join((head, rest, length, body))
         return self._pool.begin(request, receiver)
 
     def _head(self, path: str, content_type: bytes) -> bytes:

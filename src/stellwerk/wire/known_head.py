@@ -30,8 +30,11 @@ class KnownHead:
         start, stop = found[0].span(1)
         return cls(data[:start], data[stop:end])
 
-    def body_in(self, data: bytes) -> bytes | None:
-        """The body, if `data` is just this head, with any length, and a body of that length."""
+    def body_in(self, data: bytes) -> tuple[bytes, int] | None:
+        """What `data` holds of the body, and the body's length; None for another head.
+
+        What is held is never longer than the body: a head with more behind it is another one.
+        """
         if not data.startswith(self._before):
             return None
         start = len(self._before)
@@ -39,5 +42,6 @@ class KnownHead:
         digits = data[start:end]
         if not digits.isdigit() or not data.startswith(self._after, end):
             return None
+        length = int(digits)
         body = data[end + len(self._after) :]
-        return body if len(body) == int(digits) else None
+        return (body, length) if len(body) <= length else None

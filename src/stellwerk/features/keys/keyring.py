@@ -29,12 +29,13 @@ class Keyring:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: dict[bytes, Principal] = {}
-        self._changes = 0
+        # How often some key has changed, as far as this process has heard.
+        self.changes = 0
         self._state: object = None
 
     def forget(self) -> None:
         """Some key has changed."""
-        self._changes += 1
+        self.changes += 1
         self._seen.clear()
 
     async def poll(self) -> None:
@@ -71,10 +72,10 @@ class Keyring:
         return principal
 
     async def _load(self, hashed: bytes) -> Principal:
-        changes = self._changes
+        changes = self.changes
         principal, lasting = await self._query(hashed)
         # A key that was changed while it was read must be read again next time.
-        if lasting and changes == self._changes:
+        if lasting and changes == self.changes:
             if len(self._seen) >= CAPACITY:
                 self._seen.clear()
             self._seen[hashed] = principal
