@@ -36,13 +36,27 @@ class Outline(msgspec.Struct):
         return limit * (self.n or 1) if limit else None
 
 
+Fields = dict[str, msgspec.Raw]
+
 _outline = msgspec.json.Decoder(Outline)
+_fields = msgspec.json.Decoder(Fields)
+# To look through a large body takes longer than to take it apart, once.
+LARGE = 4096
 
 
-def outline(call: Call) -> Outline:
-    """Decode what the hub must know. Raises `InvalidRequestError` that names the field."""
+def outline(call: Call) -> tuple[Outline, Fields | None]:
+    """What the hub must know of a body, and for a large one its fields, not yet decoded.
+
+    Raises `InvalidRequestError` that names the field.
+    """
+    fields = None
     try:
-        read = _outline.decode(call.body)
+        if len(call.body) < LARGE:
+            read = _outline.decode(call.body)
+        else:
+            fields = _fields.decode(call.body)
+            known = {name: fields[name] for name in Outline.__struct_fields__ if name in fields}
+            read = _outline.decode(msgspec.json.encode(known))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # The slower one of the two knows how to explain it.
         read = decode(call.body, Outline)
@@ -50,12 +64,12 @@ def outline(call: Call) -> Outline:
         read.model = call.model
     if not read.model:
         raise InvalidRequestError("`model` is missing: name a model.", param="model")
-    return read
+    return read, fields
 
 
 def check(operation: Operation, call: Call, asked: Outline) -> None:
     """Decode all of the body for its errors: a local engine would say the same, but later."""
-    decode(addressed(call, asked, asked.model or "", add_usage=False), operation.request)
+    decode(addressed(call, asked, None, asked.model or "", add_usage=False), operation.request)
 
 
 # A key that stands in the body once, and whose letters cannot hide behind escapes (\u0061), can
@@ -65,32 +79,34 @@ HIDDEN = b"\\u00"
 USAGE_WANTED = b'"stream_options":{"include_usage":true},'
 
 
-def addressed(call: Call, asked: Outline, model: str, *, add_usage: bool) -> bytes:
+def addressed(
+    call: Call, asked: Outline, fields: Fields | None, model: str, *, add_usage: bool
+) -> bytes:
     """The body with the model's name at its target, and with `include_usage` where it is added."""
     body = call.body
-    if call.model is None and body.count(b'"model"') == 1 and HIDDEN not in body:
+    if fields is None and call.model is None and body.count(b'"model"') == 1 and HIDDEN not in body:
         found = None if model == asked.model else MODEL.search(body)
         if found:
             start, end = found.span(1)
-            # Joined, because a large body is copied only once so.
             body = b"".join((body[:start], msgspec.json.encode(model), body[end:]))
         if not add_usage:
             return body
         if b'"stream_options"' not in body:
             start = body.index(b"{") + 1
-            return body[:start] + USAGE_WANTED + body[start:]
-    return _rewritten(body, model, add_usage=add_usage)
+            return b"".join((body[:start], USAGE_WANTED, body[start:]))
+    return _rewritten(
+        decode(body, Fields) if fields is None else fields, model, add_usage=add_usage
+    )
 
 
-def _rewritten(body: bytes, model: str, *, add_usage: bool) -> bytes:
-    """The same for every body, and slower."""
-    fields = decode(body, dict[str, msgspec.Raw])
-    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
+def _rewritten(fields: Fields, model: str, *, add_usage: bool) -> bytes:
+    """The same for every body. A key that came twice is there once."""
+    changed = {**fields, "model": msgspec.Raw(msgspec.json.encode(model))}
     if add_usage:
         given = fields.get("stream_options")
         # Other options of a stream than this one go through as they are.
         options: dict[str, Any] = (msgspec.json.decode(given) if given else None) or {}
-        fields["stream_options"] = msgspec.Raw(
+        changed["stream_options"] = msgspec.Raw(
             msgspec.json.encode({**options, "include_usage": True})
         )
-    return msgspec.json.encode(fields)
+    return msgspec.json.encode(changed)

@@ -8,7 +8,7 @@ from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
 from stellwerk.base.telemetry import CLIENT_GONE
 from stellwerk.features.limits.gate import FreePermit, Permit
-from stellwerk.operations.body import Outline, addressed
+from stellwerk.operations.body import Fields, Outline, addressed
 from stellwerk.operations.meter import Meter
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers, Outlet
@@ -62,6 +62,7 @@ class Flight:
         operation: Operation,
         call: Call,
         asked: Outline,
+        fields: Fields | None,
         routes: tuple[Route, ...],
         outlet: Outlet,
         meter: Meter,
@@ -69,6 +70,7 @@ class Flight:
         self._operation = operation
         self._call = call
         self._asked = asked
+        self._fields = fields
         self._routes = routes
         self._outlet = outlet
         self._meter = meter
@@ -111,7 +113,9 @@ class Flight:
         body = call.body
         try:
             if call.content_type is JSON or call.content_type == JSON:
-                body = addressed(call, self._asked, route.model, add_usage=self._hides_usage)
+                body = addressed(
+                    call, self._asked, self._fields, route.model, add_usage=self._hides_usage
+                )
             self._exchange = route.begin(
                 self._operation.path, body, call.content_type, call.request_id, self
             )

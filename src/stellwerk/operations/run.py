@@ -61,7 +61,7 @@ class Runner:
 
         Raises `StellwerkError` for a call that cannot be: `outlet` hears nothing of it.
         """
-        asked = outline(call)
+        asked, fields = outline(call)
         name = asked.model or ""
         plan = self.plans.get((call.principal.key_id, operation.name, name))
         if (
@@ -78,7 +78,7 @@ class Runner:
             demand = _demand(plan.model, call, asked)
         permit = self.admission.admit(call.principal, plan.model.id, limits, demand)
         meter = Meter(self.books, operation.name, plan.model, call)
-        flight = Flight(operation, call, asked, plan.routes, outlet, meter)
+        flight = Flight(operation, call, asked, fields, plan.routes, outlet, meter)
         if permit is None:
             waiting = self.admission.admit_waiting(call.principal, plan.model.id, limits, demand)
             flight.begin_after(waiting)
