@@ -119,4 +119,5 @@ async def _receive(reader: asyncio.StreamReader, place: Place) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
     place.heads.append(head)
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    place.bodies.append(await reader.readexactly(int(lengths[0].split(b":")[1])))
+    length = int(lengths[0].split(b":")[1]) if lengths else 0
+    place.bodies.append(await reader.readexactly(length))

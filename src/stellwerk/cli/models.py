@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stellwerk.cli.options import Config, DataDir, Json, fail, failures, settings
+from stellwerk.cli.options import (
+    MISUSED,
+    Config,
+    DataDir,
+    Json,
+    fail,
+    failures,
+    reasons,
+    settings,
+)
 from stellwerk.cli.output import show
 
 if TYPE_CHECKING:
+    from stellwerk.base.model_entry import UpstreamEntry
     from stellwerk.base.settings import Settings
     from stellwerk.features.catalog.types import Model, Models
     from stellwerk.features.weights.store import Store
@@ -80,6 +90,51 @@ def remove(
             typer.echo(f"{model.id}: removed {megabytes(removal.freed)}")
             for file, users in removal.kept.items():
                 typer.echo(f"{file} stays: {', '.join(users)} uses it")
+
+
+@app.command("import")
+def import_list(
+    url: Annotated[
+        str, typer.Argument(help="Base URL of an OpenAI-compatible server, as https://host/v1.")
+    ],
+    api_key_env: Annotated[
+        str | None,
+        typer.Option(
+            help="Environment variable that holds the key for it; its name begins with "
+            "STELLWERK_UPSTREAM_KEY_."
+        ),
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="Goes before each id here, as `acme/`.")] = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Add the models that another server lists; those that the catalogue has stay as they are."""
+    from dataclasses import asdict
+
+    from stellwerk.compose.database import check_made
+    from stellwerk.compose.importing import import_models
+
+    upstream = _upstream(url, api_key_env)
+    read = settings(config, data_dir=data_dir)
+    with failures():
+        check_made(read)
+        imported = asyncio.run(import_models(read, upstream, prefix))
+    columns = ("id", "type", "upstream_model", "outcome", "reason")
+    show([asdict(one) for one in imported], columns, as_json=as_json)
+    if refused := [one for one in imported if one.outcome == "refused"]:
+        fail("\n".join(f"{one.id} was not added: {one.reason}" for one in refused))
+
+
+def _upstream(url: str, api_key_env: str | None) -> "UpstreamEntry":
+    from pydantic import ValidationError
+
+    from stellwerk.base.model_entry import UpstreamEntry
+
+    try:
+        return UpstreamEntry.model_validate({"url": url.rstrip("/"), "api_key_env": api_key_env})
+    except ValidationError as error:
+        fail(reasons(error, "This upstream"), MISUSED)
 
 
 def pull_missing(read: "Settings") -> None:
