@@ -95,8 +95,9 @@ def endpoints_page() -> Iterator[str]:
     yield NOTE + "# Endpoints\n"
     yield (
         "The verbs and models answer below `/v2`, `/v1`, `/v2/coding`, `/v1/coding`, `/vision`, "
-        "`/v2/openai`, `/v1/openai` and `/{v1,v2}/openai/deployments/{model}`; the lists of models "
-        "also below `/queue`, `/audio` and `/v2/audio`. `/redoc` describes every field.\n"
+        "`/v2/openai`, `/v1/openai` and `/{v1,v2}/openai/deployments/{model}`, and below `/queue` "
+        "(see `docs/howto/queue.md`); the lists of models also below `/audio` and `/v2/audio`. "
+        "`/redoc` describes every field.\n"
     )
     yield "| method | path | what it does |"
     yield "|---|---|---|"

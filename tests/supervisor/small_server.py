@@ -41,7 +41,9 @@ async def main(settings: Settings, dsn: str) -> None:
         postgres=Database(),
         hub_command=[sys.executable, str(Path(__file__).with_name("small_hub.py"))],
     )
-    await supervise(settings, parts)
+    # There is no database here that could hold a queue.
+    queue = settings.queue.model_copy(update={"workers": 0})
+    await supervise(settings.model_copy(update={"queue": queue}), parts)
 
 
 if __name__ == "__main__":

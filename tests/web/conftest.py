@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from stellwerk.base.model_entry import ModelEntry
-from stellwerk.base.settings import UsageSettings
+from stellwerk.base.settings import QueueSettings, UsageSettings
 from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.exposition import exposition
@@ -28,6 +28,9 @@ from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
 from stellwerk.features.limits.service import admission
+from stellwerk.features.queue.quota import Quota
+from stellwerk.features.queue.service import Queue
+from stellwerk.features.queue.waiting import Waiting
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
@@ -37,7 +40,7 @@ from stellwerk.operations.run import Runner
 from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.web.app import create_app
-from stellwerk.web.hub import Hub
+from stellwerk.web.hub import Hub, Queueing
 from tests.scripted import scripted, whole
 
 LARGEST_FILE = 20 * 2**20
@@ -65,7 +68,11 @@ class Web:
 
 @pytest.fixture
 async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
-    async with scripted(answer) as upstream, admission(database, 30) as admits:
+    async with (
+        scripted(answer) as upstream,
+        admission(database, 30) as admits,
+        Queue(database) as queue,
+    ):
         entries = [
             {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url}},
             {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": upstream.url}},
@@ -82,6 +89,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         files = Files(database, heaps, max_size=LARGEST_FILE)
         kept_long = UsageSettings(retention_days=3650)
         recorder = Recorder(database, tmp_path, kept_long, UsageMetrics(registry))
+        settings, waiting = QueueSettings(waiting=5), Waiting(queue)
         hub = Hub(
             database=database,
             keys=Keys(database),
@@ -97,6 +105,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             engines=nothing_loaded,
             exposition=exposition(registry, nothing_loaded, metrics.flush),
             max_body=10_000,
+            queueing=Queueing(queue, waiting, Quota(queue, settings), settings),
         )
         made = Web(None, hub)  # type: ignore[arg-type]  # its key needs the hub first
         admin = await made.key("admin", *Scope)

@@ -18,6 +18,7 @@ class Kind(Enum):
     NOT_FOUND = (404, "not_found_error")
     METHOD = (405, "invalid_request_error")
     SLOW = (408, "invalid_request_error")
+    HELD_TOO_LONG = (408, "timeout_error")
     CONFLICT = (409, "conflict_error")
     TOO_LARGE = (413, "invalid_request_error")
     MEDIA_TYPE = (415, "invalid_request_error")

@@ -136,6 +136,52 @@ class UsageSettings(Section):
     )
 
 
+class QueueSettings(Section):
+    """Requests below `/queue`, and the workers that run them."""
+
+    workers: int = Field(
+        1, ge=0, le=64, description="Worker processes that `serve` (or `stellwerk worker`) runs."
+    )
+    slots: int = Field(
+        32, ge=1, le=10_000, description="Requests that one worker process runs at once."
+    )
+    per_model: int = Field(
+        4,
+        ge=1,
+        description="Requests of the queue that one model runs at once, on all workers together, "
+        "less those that callers of `/v2` have running on a local engine.",
+    )
+    models: dict[str, int] = Field(
+        {}, description="The same for single models: `models = { MODEL = 16 }`."
+    )
+    hold: float = Field(
+        570,
+        gt=0,
+        description="Seconds for which a caller is kept waiting before it is asked to come back. "
+        "SDKs wait 600 s; a proxy between may wait less.",
+    )
+    attempts: int = Field(
+        3, ge=1, le=100, description="Attempts at a request before it is given up."
+    )
+    retention: int = Field(
+        86_400, ge=0, description="Seconds for which a request and its answer are kept."
+    )
+    delivered: int = Field(
+        3600,
+        ge=0,
+        description="Seconds for which they are kept when a caller who waited has had the answer.",
+    )
+    waiting: int = Field(
+        10_000, ge=1, description="Requests that one key may have waiting and running."
+    )
+    waiting_bytes: ByteSize = Field(
+        ByteSize(256 * 2**20), description="Bytes of request bodies that it may have so."
+    )
+    max_answer: ByteSize = Field(
+        ByteSize(64 * 2**20), description="Largest answer that the queue keeps."
+    )
+
+
 class LogSettings(Section):
     """What is logged, and in which form."""
 
@@ -188,6 +234,7 @@ class Settings(BaseSettings):
     engines: EngineSettings = EngineSettings()
     usage: UsageSettings = UsageSettings()
     limits: LimitSettings = LimitSettings()
+    queue: QueueSettings = QueueSettings()
     log: LogSettings = LogSettings()
     models: tuple[ModelEntry, ...] = Field(
         (), description="Models of this hub; see `docs/howto/models.md`."

@@ -61,7 +61,7 @@ class Line:
                     raise
                 await self.close()
                 raise DatabaseUnavailableError(error) from error
-            except (OSError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 await self.close()
                 raise DatabaseUnavailableError(error) from error
             except asyncio.CancelledError:

@@ -86,6 +86,17 @@ class Runner:
             flight.begin(permit)
         return flight
 
+    def examine(self, operation: Operation, call: Call) -> tuple[Model, Outline]:
+        """Refuse now what would be refused at once if it ran: for a call that is to run later.
+
+        Gives the model that it names. Raises `StellwerkError`.
+        """
+        asked = outline(call)
+        plan = self._plan(operation, call, asked.model or "")
+        if plan.routes[0].local:
+            check(operation, call, asked)
+        return plan.model, asked
+
     def _plan(self, operation: Operation, call: Call, name: str) -> Plan:
         """Whether this key may do this with this model, and where it runs."""
         principal, models = call.principal, self.catalog.models

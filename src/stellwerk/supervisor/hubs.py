@@ -1,4 +1,4 @@
-"""The hub processes: started, watched, started again when they crash, and ended."""
+"""The hub and worker processes: started, watched, started again when they crash, and ended."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -29,12 +29,13 @@ class HubStartError(StellwerkError):
 class HubOrders:
     """How a hub process is started: its command, its line of orders, its inherited descriptor.
 
-    `metrics` is a directory in which several hubs keep their counts.
+    A worker has no descriptor: it serves nobody. `metrics` is a directory in which several
+    processes keep their counts.
     """
 
     command: Sequence[str]
     orders: bytes
-    fd: int
+    fd: int | None = None
     metrics: Path | None = None
 
     @property
@@ -106,7 +107,8 @@ class Hubs:
 
     async def _spawn(self) -> Child:
         orders = self._orders
-        return await Child.spawn(orders.command, fds=[orders.fd], environment=orders.environment)
+        fds = [] if orders.fd is None else [orders.fd]
+        return await Child.spawn(orders.command, fds=fds, environment=orders.environment)
 
     async def _start(self) -> Child:
         child = self._spawned.pop() if self._spawned else await self._spawn()

@@ -29,6 +29,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds that a hub may take, after the grace, to end what did not finish.
 CLOSING = 5.0
 HUB_COMMAND = (sys.executable, "-m", "stellwerk", "hub")
+WORKER_COMMAND = (sys.executable, "-m", "stellwerk", "queue-worker")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Parts:
     announce: Callable[[str], None]
     postgres: AbstractAsyncContextManager[object] | None = None
     hub_command: Sequence[str] = HUB_COMMAND
+    worker_command: Sequence[str] = WORKER_COMMAND
 
 
 async def supervise(settings: Settings, parts: Parts) -> None:
@@ -56,7 +58,7 @@ async def supervise(settings: Settings, parts: Parts) -> None:
     """
     parent = _Parent(settings, parts)
     life = asyncio.create_task(parent.live())
-    with _signals(life, parent.hurry) as asked:
+    with signals(life, parent.hurry) as asked:
         try:
             await life
         except asyncio.CancelledError:
@@ -65,7 +67,7 @@ async def supervise(settings: Settings, parts: Parts) -> None:
 
 
 @contextmanager
-def _signals(life: "asyncio.Task[None]", hurry: Callable[[], None]) -> Iterator[list[str]]:
+def signals(life: "asyncio.Task[None]", hurry: Callable[[], None]) -> Iterator[list[str]]:
     """The first signal cancels `life`, further ones call `hurry`."""
     loop = asyncio.get_running_loop()
     asked: list[str] = []
@@ -110,19 +112,24 @@ class _Parent:
             listener = stack.enter_context(closing(bind(settings.host, settings.port)))
             control = run_dir / "broker.sock"
             hubs = self._hubs(listener.fileno(), control, run_dir)
+            workers = queue_workers(settings, parts.dsn, control, parts.worker_command)
             await stack.enter_async_context(hubs.spawned())
+            await stack.enter_async_context(workers.spawned())
             if parts.postgres is not None:
                 await stack.enter_async_context(parts.postgres)
             await parts.prepare()
-            broker = await stack.enter_async_context(self._broker(run_dir))
+            own = local_broker(settings, parts.specs, run_dir)
+            broker = await stack.enter_async_context(own)
             await stack.enter_async_context(serve_broker(broker, control))
             listen(listener)
-            self._killable = [broker, hubs]
+            self._killable = [broker, hubs, workers]
+            # Begun before the hubs and ended after them, so that who waits gets an answer.
+            await stack.enter_async_context(workers)
             await stack.enter_async_context(hubs)
             log.info("serving", url=url(listener), hubs=settings.workers)
             parts.announce(url(listener))
             try:
-                await hubs.watch()
+                await asyncio.gather(hubs.watch(), workers.watch())
             finally:
                 # Nobody may connect any more while the hubs finish.
                 listener.close()
@@ -130,23 +137,6 @@ class _Parent:
     def hurry(self) -> None:
         for part in self._killable:
             part.kill()
-
-    def _broker(self, run_dir: Path) -> LocalBroker:
-        engines = self._settings.engines
-        hosting = Hosting(
-            run_dir=run_dir,
-            threads=engines.threads or cores(),
-            load_timeout=engines.load_timeout,
-            log_level=self._settings.log.level,
-        )
-        return LocalBroker(
-            self._parts.specs,
-            Host(hosting),
-            Footprints(self._settings.data_dir / "footprints.json"),
-            budget=engines.memory or default_budget(),
-            swap_after=engines.swap_after,
-            load_timeout=engines.load_timeout,
-        )
 
     def _hubs(self, fd: int, control: Path, run_dir: Path) -> Hubs:
         settings = self._settings
@@ -163,6 +153,38 @@ class _Parent:
             metrics=_metrics(run_dir) if settings.workers > 1 else None,
         )
         return Hubs(hub_orders, settings.workers, settings.shutdown_grace + CLOSING)
+
+
+def local_broker(settings: Settings, specs: Mapping[str, EngineSpec], run_dir: Path) -> LocalBroker:
+    """The broker of this machine's memory, which starts engines in `run_dir`."""
+    engines = settings.engines
+    hosting = Hosting(
+        run_dir=run_dir,
+        threads=engines.threads or cores(),
+        load_timeout=engines.load_timeout,
+        log_level=settings.log.level,
+    )
+    return LocalBroker(
+        specs,
+        Host(hosting),
+        Footprints(settings.data_dir / "footprints.json"),
+        budget=engines.memory or default_budget(),
+        swap_after=engines.swap_after,
+        load_timeout=engines.load_timeout,
+    )
+
+
+def queue_workers(
+    settings: Settings, dsn: str, control: Path, command: Sequence[str] = WORKER_COMMAND
+) -> Hubs:
+    """The worker processes; `control` is the broker's socket."""
+    orders = {
+        "broker": str(control),
+        "dsn": dsn,
+        "settings": settings.model_dump(mode="json"),
+    }
+    worker_orders = HubOrders(command, msgspec.json.encode(orders))
+    return Hubs(worker_orders, settings.queue.workers, settings.shutdown_grace + CLOSING)
 
 
 def _metrics(run_dir: Path) -> Path:

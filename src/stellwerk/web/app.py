@@ -11,7 +11,18 @@ from stellwerk.web.edge import Edge
 from stellwerk.web.failures import install_error_handlers
 from stellwerk.web.hub import Hub
 from stellwerk.web.openapi import DESCRIPTION, install_openapi
-from stellwerk.web.resources import catalog, files, health, keys, models, projects, uploads, usage
+from stellwerk.web.queued import QueuedEndpoint
+from stellwerk.web.resources import (
+    catalog,
+    files,
+    health,
+    keys,
+    models,
+    projects,
+    queue,
+    uploads,
+    usage,
+)
 from stellwerk.web.verbs import VerbEndpoint
 
 # Base URLs below which every verb answers. Azure's clients put the model into the address.
@@ -50,7 +61,7 @@ def routes() -> FastAPI:
     for prefix in files.PREFIXES:
         app.include_router(files.router(prefix))
         app.include_router(uploads.router(prefix))
-    for resource in (keys, projects, catalog, usage, health):
+    for resource in (keys, projects, catalog, queue, usage, health):
         app.include_router(resource.routes)
     install_error_handlers(app)
     install_openapi(app)
@@ -63,3 +74,5 @@ def _mount_verbs(app: FastAPI) -> None:
         for prefix in PREFIXES:
             route = Route(prefix + operation.path, endpoint, methods=["POST"])
             app.router.routes.append(route)
+        queued = Route("/queue" + operation.path, QueuedEndpoint(operation), methods=["POST"])
+        app.router.routes.append(queued)

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from stellwerk.base.settings import QueueSettings
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
@@ -15,11 +16,24 @@ from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.limits.service import Admission
+from stellwerk.features.queue.quota import Quota
+from stellwerk.features.queue.service import Queue
+from stellwerk.features.queue.waiting import Waiting
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
 from stellwerk.operations.run import Runner
 
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Queueing:
+    """The queue, those who wait for it here, and how much each key may put in."""
+
+    queue: Queue
+    waiting: Waiting
+    quota: Quota
+    settings: QueueSettings
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,7 @@ class Hub:
     engines: Snapshot
     exposition: Callable[[], Awaitable[bytes]]
     max_body: int
+    queueing: Queueing
 
     @property
     def files(self) -> Files:

@@ -13,7 +13,8 @@ from stellwerk.wire.models import ModelList, ModelObject
 DESCRIPTION = """The OpenAI API, served by your own machines.
 
 **Base URL**: `/v2`. The same verbs answer below `/v1`, `/v2/coding`, `/vision` and, for Azure's
-clients, below `/v2/openai` and `/v2/openai/deployments/{model}`.
+clients, below `/v2/openai` and `/v2/openai/deployments/{model}`. Below `/queue` they are kept, and
+run in their turn: a call waits for its answer, or with `Prefer: respond-async` comes back for it.
 
 **Key**: `Authorization: Bearer KEY`, or `api-key: KEY`.
 

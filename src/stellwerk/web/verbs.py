@@ -64,7 +64,7 @@ class VerbEndpoint:
                 request_id=scope["state"]["request_id"],
                 model=scope["path_params"].get("model"),
             )
-            await _unless_gone(hub.runner.run(self.operation, call, sink), receive)
+            await unless_gone(hub.runner.run(self.operation, call, sink), receive)
         except StellwerkError as error:
             if sink.started:
                 raise
@@ -104,7 +104,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             return bytes(body)
 
 
-async def _unless_gone(work: Coroutine[Any, Any, None], receive: Receive) -> None:
+async def unless_gone(work: Coroutine[Any, Any, None], receive: Receive) -> None:
     """Run `work`; cancel it as soon as the client hangs up."""
     task = asyncio.create_task(work)
     gone = asyncio.create_task(_disconnect(receive))

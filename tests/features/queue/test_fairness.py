@@ -86,7 +86,7 @@ async def test_a_weight_is_a_share(database: Database, queue: Queue, claims: Cla
 async def test_resting_keys_are_passed_by(queue: Queue, claims: Claims) -> None:
     await queue.submit(new("key_resting"))
     await queue.submit(new("key_b"))
-    [job] = await claims.claim(room(5, resting=["key_resting"]))
+    [job] = await claims.claim(room(5, resting=[("key_resting", "m"), ("key_b", "other")]))
     assert job.key_id == "key_b"
 
 

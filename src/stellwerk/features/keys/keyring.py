@@ -29,6 +29,7 @@ class Keyring:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: dict[bytes, Principal] = {}
+        self._holders: dict[str, Principal] = {}
         # How often some key has changed, as far as this process has heard.
         self.changes = 0
         self._state: object = None
@@ -37,6 +38,7 @@ class Keyring:
         """Some key has changed."""
         self.changes += 1
         self._seen.clear()
+        self._holders.clear()
 
     async def poll(self) -> None:
         """Look whether any key has changed, for the case that its notification was lost."""
@@ -71,6 +73,28 @@ class Keyring:
             raise KeyRefusedError(f"The API key {principal.key_name!r} has expired.")
         return principal
 
+    async def holder(self, key_id: str) -> Principal:
+        """Who stands behind a key that was seen before, as it is now. Raises `KeyRefusedError`."""
+        principal = self._holders.get(key_id)
+        if principal is None:
+            changes = self.changes
+            principal = await self._query_holder(key_id)
+            if changes == self.changes:
+                self._holders[key_id] = principal
+        if principal.expired():
+            raise KeyRefusedError(f"The API key {principal.key_name!r} has expired.")
+        return principal
+
+    async def _query_holder(self, key_id: str) -> Principal:
+        async with self._database.connect() as connection:
+            query = FOUND.where(api_keys.c.id == key_id)
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise KeyRefusedError("The API key is gone.")
+        if row.revoked_at is not None:
+            raise KeyRefusedError(f"The API key {row.name!r} was revoked.")
+        return _principal(row)
+
     async def _load(self, hashed: bytes) -> Principal:
         changes = self.changes
         principal, lasting = await self._query(hashed)
@@ -92,16 +116,19 @@ class Keyring:
         current = row.hash == hashed
         if not current and row.previous_until <= datetime.now(UTC):
             raise KeyRefusedError(f"The API key {row.name!r} was rotated; use its new secret.")
-        principal = Principal(
-            key_id=row.id,
-            key_name=row.name,
-            project_id=row.project_id,
-            models=tuple(row.models),
-            scopes=frozenset(Scope(scope) for scope in row.scopes),
-            expires_at=row.expires_at,
-            limits=_limits(row),
-        )
-        return principal, current
+        return _principal(row), current
+
+
+def _principal(row: Row[Any]) -> Principal:
+    return Principal(
+        key_id=row.id,
+        key_name=row.name,
+        project_id=row.project_id,
+        models=tuple(row.models),
+        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        expires_at=row.expires_at,
+        limits=_limits(row),
+    )
 
 
 def _limits(row: Row[Any]) -> KeyLimits | None:

@@ -7,7 +7,7 @@ counts when it is claimed: a request that kills its workers comes to an end.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
@@ -15,7 +15,12 @@ from stellwerk.base.ids import new_id
 from stellwerk.data.database import Database
 from stellwerk.data.line import Line
 from stellwerk.features.queue import statements
-from stellwerk.features.queue.errors import RequestCancelledError, WorkerLostError, ended
+from stellwerk.features.queue.errors import (
+    RequestCancelledError,
+    RestartedError,
+    WorkerLostError,
+    ended,
+)
 from stellwerk.features.queue.types import Job, Outcome, State
 
 LEASE = timedelta(seconds=5)
@@ -36,14 +41,16 @@ class Room:
     """What a worker can take on: so many requests, of these operations.
 
     `models` says how many requests of a model may run at once, on all workers together; for others
-    it is `each`. Requests of the keys in `resting` are left where they are.
+    it is `each`. `leases` says how many run of any kind, for what callers have who do not queue
+    goes off. Requests of a key for a model that rest are left where they are.
     """
 
     slots: int
     operations: Sequence[str]
     each: int
     models: Mapping[str, int]
-    resting: Sequence[str] = ()
+    leases: Mapping[str, int] = field(default_factory=dict)
+    resting: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +97,18 @@ class Claims:
 
     async def claim(self, room: Room) -> list[Job]:
         """Take the requests whose turn it is; the fairest order is kept by claiming one by one."""
+        models = list({**room.models, **room.leases})
         async with self._claiming.transaction() as connection:
             await connection.execute(statements.ONE_BY_ONE)
             rows = await connection.fetch(
                 statements.CLAIM,
                 self.worker,
                 list(room.operations),
-                list(room.resting),
-                list(room.models),
-                list(room.models.values()),
+                [key for key, _ in room.resting],
+                [model for _, model in room.resting],
+                models,
+                [room.models.get(model) for model in models],
+                [room.leases.get(model) for model in models],
                 room.each,
                 room.slots,
                 room.slots + WINDOW,
@@ -130,6 +140,12 @@ class Claims:
             rows = await self._writing.fetch(statements.END_CLAIMED, *CANCELLED, job.id, job.fence)
         return bool(rows)
 
+    async def append(self, job: Job, first: int, last: int, data: bytes) -> None:
+        """Add events to a stream. Raises `RestartedError` when the claim was lost."""
+        values = (job.id, job.fence, first, last, data)
+        if not await self._writing.fetch(statements.APPEND, *values):
+            raise RestartedError("The claim was lost.")
+
     async def leave(self) -> None:
         """Hand back what is still claimed, as if it had not been, and give up the lease."""
         await self._beating.fetch(statements.END_LEFT, *CANCELLED, self.worker)
@@ -147,4 +163,5 @@ class Claims:
         requeued = await self._beating.fetch(statements.REQUEUE_ORPHANS)
         await self._beating.fetch(statements.WAKE)
         await self._beating.fetch(statements.PURGE, PURGE)
+        await self._beating.fetch(statements.PURGE_EVENTS)
         return len(cancelled) + len(failed) + len(requeued)

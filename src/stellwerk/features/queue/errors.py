@@ -59,3 +59,17 @@ class WorkerLostError(StellwerkError):
 def ended(state: State, error: StellwerkError) -> tuple[str, int, bytes]:
     """What a request without an answer of its own is left with: state, HTTP status and body."""
     return state.value, error.kind.status, error_json(error)
+
+
+class AnswerTooLargeError(StellwerkError):
+    """500: the answer is larger than what the queue keeps."""
+
+    kind = Kind.INTERNAL
+    code = "answer_too_large"
+
+
+class RestartedError(StellwerkError):
+    """503: the worker that wrote these events was lost; the request runs again, from its start."""
+
+    kind = Kind.UNAVAILABLE
+    code = "request_restarted"

@@ -50,6 +50,8 @@ STANDING = """
 
 ANSWER = "select status, answer_type, answer from requests where id = $1 and key_id = $2"
 
+ERROR = "select answer from requests where id = $1 and state in ('failed', 'cancelled')"
+
 DELIVERED = """
     with gone as (
         delete from requests where id = $1 and held and retention = 0 and finished_at is not null
@@ -71,6 +73,11 @@ CANCEL = f"""
 DELETE = """
     delete from requests
     where id = $1 and key_id = $2 and state not in ('running', 'cancelling') returning id
+"""
+
+EVENTS = """
+    select fence, first, last, data from request_events
+    where request_id = $1 and fence = $2 and last > $3 order by first limit $4
 """
 
 ENDED = """

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Self
 
+import msgspec
+
 from stellwerk.data.database import Database
 from stellwerk.data.gather import Gather
 from stellwerk.data.line import Line
@@ -16,7 +18,11 @@ from stellwerk.features.queue.errors import (
 )
 from stellwerk.features.queue.statements import END_WAITING
 from stellwerk.features.queue.submit import INSERT, MOST, columns
-from stellwerk.features.queue.types import Answer, NewRequest, Request, Standing, State
+from stellwerk.features.queue.types import Answer, Events, NewRequest, Request, Standing, State
+from stellwerk.wire.errors import ErrorBody, ErrorDetail
+
+# Rows of events that are read at once; each has some 16 KiB at most.
+PAGE = 100
 
 CANCELLED = ended(State.CANCELLED, RequestCancelledError())
 
@@ -103,6 +109,22 @@ class Queue:
             raise UnknownRequestError(name)
         [(status, content_type, body)] = rows
         return None if status is None else Answer(status, content_type, body)
+
+    async def error(self, name: str) -> ErrorDetail | None:
+        """Why a request has no answer of its own."""
+        rows = await self._reading.fetch(reading.ERROR, name)
+        try:
+            return msgspec.json.decode(rows[0]["answer"], type=ErrorBody).error if rows else None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+
+    async def events(self, name: str, fence: int, after: int) -> Events | None:
+        """Some stored events of an attempt that runs, after the one numbered `after`, if any."""
+        rows = await self._reading.fetch(reading.EVENTS, name, fence, after, PAGE)
+        if not rows:
+            return None
+        data = b"".join(row["data"] for row in rows)
+        return Events(fence, rows[0]["first"], rows[-1]["last"], data)
 
     async def delivered(self, name: str, keep: int) -> None:
         """A caller has had the answer of a held request: it is kept for `keep` seconds more.

@@ -1,6 +1,6 @@
 """The statements of a worker (see `claims`). Each is a transaction, but for the two of a claim."""
 
-NEW, DONE = "queue_new", "queue_done"
+NEW, DONE, EVENTS = "queue_new", "queue_done", "queue_events"
 
 # What runs belongs to these states.
 _LIVE = "('running', 'cancelling')"
@@ -29,24 +29,26 @@ CLAIM = f"""
         select model, count(*) as number from requests where state in {_LIVE} group by model
     ),
     places as materialized (
-        select model, coalesce(given.number, $6) - coalesce(busy.number, 0) as free
-        from unnest($4::text[], $5::int[]) as given (model, number) full join busy using (model)
+        select model, coalesce(given.most, $8)
+            - greatest(coalesce(busy.number, 0), coalesce(given.leases, 0)) as free
+        from unnest($5::text[], $6::int[], $7::int[]) as given (model, most, leases)
+        full join busy using (model)
     ),
     line as materialized (
         select id, model, urgency, turn from requests
         where state = 'queued'
             and operation = any($2)
-            and key_id <> all($3)
+            and (key_id, model) not in (select * from unnest($3::text[], $4::text[]))
             and model not in (select model from places where free <= 0)
-        order by urgency, turn, id limit $8
+        order by urgency, turn, id limit $10
     ),
     ranked as (
-        select id, urgency, turn, coalesce(free, $6) as free,
+        select id, urgency, turn, coalesce(free, $8) as free,
             row_number() over (partition by model order by urgency, turn, id) as number
         from line left join places using (model)
     ),
     chosen as materialized (
-        select id from ranked where number <= free order by urgency, turn, id limit $7
+        select id from ranked where number <= free order by urgency, turn, id limit $9
     ),
     locked as materialized (
         select requests.id from requests join chosen using (id) cross join me
@@ -151,4 +153,28 @@ PURGE = """
         select id from requests where purge_at <= now() order by purge_at limit $1
         for update skip locked
     ))
+"""
+
+# The first events of an attempt push out those of the one before.
+APPEND = f"""
+    with mine as (
+        select id from requests where id = $1 and fence = $2 and state in {_LIVE} for key share
+    ),
+    old as (
+        delete from request_events using mine
+        where request_id = mine.id and fence < $2 and $3 = 1
+    ),
+    put as (
+        insert into request_events (request_id, fence, first, last, data)
+        select id, $2, $3, $4, $5 from mine returning request_id
+    ),
+    told as (select pg_notify('{EVENTS}', request_id) from put)
+    select request_id, (select count(*) from told) from put
+"""
+
+# Whoever reads a request that has ended reads its answer.
+PURGE_EVENTS = """
+    delete from request_events where not exists (
+        select from requests where id = request_id and finished_at is null
+    )
 """

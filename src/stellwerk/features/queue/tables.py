@@ -106,3 +106,14 @@ queue_projects = Table(
     Column("weight", Double, nullable=False, server_default="1"),
     Column("urgency", SmallInteger, nullable=False, server_default="3"),
 )
+
+# The events of a stream that runs, as they come: those numbered from `first` to `last`.
+request_events = Table(
+    "request_events",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("fence", Integer, primary_key=True, autoincrement=False),
+    Column("first", Integer, primary_key=True, autoincrement=False),
+    Column("last", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)

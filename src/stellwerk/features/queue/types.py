@@ -114,6 +114,24 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """Events of one attempt, numbered from `first` to `last`, as bytes that hold their ids."""
+
+    fence: int
+    first: int
+    last: int
+    data: bytes
+
+    def after(self, number: int) -> bytes:
+        """Those that come after the one with this number."""
+        if number < self.first:
+            return self.data
+        mark = b"id: %d-%d\n" % (self.fence, number + 1)
+        start = self.data.find(mark)
+        return self.data[start:] if start >= 0 else b""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How many requests are before one, and when it may end (seconds from now; None: unknown)."""
 

@@ -1,0 +1,99 @@
+"""A caller who waits for a request of the queue, on an open connection."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+
+from stellwerk.base.errors import StellwerkError
+from stellwerk.features.queue.following import EVENT_STREAM, Place, follow
+from stellwerk.features.queue.types import Answer, Request
+from stellwerk.features.queue.waiting import Watch
+from stellwerk.ports.sink import Headers, Sink
+from stellwerk.web.hub import Queueing
+from stellwerk.web.request_object import shown
+from stellwerk.wire.errors import error_event
+
+PLACE = "/queue/requests/{name}"
+OK = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One who waits for the request `name`; `watch` tells when to look."""
+
+    queueing: Queueing
+    key_id: str
+    name: str
+    watch: Watch
+
+    async def deliver(self, sink: Sink, seconds: float, more: Headers) -> bool:
+        """Write the answer, or the events as they come; False if there is none in `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            request = await self.request() if seconds else None
+            answer = await self.queueing.queue.answer(self.key_id, self.name)
+            if answer is not None:
+                await self._write(sink, answer, more)
+                return True
+            if request and request.stream and await self._begun(request):
+                await self._stream(sink, more)
+                return True
+            if not await self.watch.news(deadline - time.monotonic()):
+                return False
+
+    async def accepted(self, sink: Sink, more: Headers) -> None:
+        """202, and how the request stands."""
+        body = msgspec.json.encode(await shown(self.queueing.queue, await self.request()))
+        headers = [*_headers("application/json", body), *self._place(), *more]
+        await sink.head(202, headers)
+        await sink.data(body)
+        await sink.end()
+
+    async def request(self) -> Request:
+        return await self.queueing.queue.get(self.key_id, self.name)
+
+    async def _begun(self, request: Request) -> bool:
+        return await self.queueing.queue.events(self.name, request.fence, 0) is not None
+
+    async def _write(self, sink: Sink, answer: Answer, more: Headers) -> None:
+        headers = [*_headers(answer.content_type, answer.body), *self._place(), *more]
+        if answer.status >= OK:
+            # It was tried as often as it may be; the caller need not.
+            headers.append((b"x-should-retry", b"false"))
+        await sink.head(answer.status, headers)
+        await sink.data(answer.body)
+        await self._end(sink)
+
+    async def _stream(self, sink: Sink, more: Headers) -> None:
+        headers = [(b"content-type", EVENT_STREAM.encode()), (b"cache-control", b"no-cache")]
+        await sink.head(200, [*headers, *self._place(), *more])
+        async for chunk in self.events(Place()):
+            await sink.data(chunk)
+        await self._end(sink)
+
+    async def events(self, place: Place) -> AsyncIterator[bytes]:
+        """The events after `place`; a failure on the way is the last of them."""
+        try:
+            async for chunk in follow(
+                self.queueing.queue, self.key_id, self.name, place, self.watch
+            ):
+                yield chunk
+        except StellwerkError as error:
+            yield error_event(error)
+
+    async def _end(self, sink: Sink) -> None:
+        # Before the end: with the end this call may be given up, as if its caller had gone.
+        await self.queueing.queue.delivered(self.name, self.queueing.settings.delivered)
+        await sink.end()
+
+    def _place(self) -> Headers:
+        return [(b"location", PLACE.format(name=self.name).encode())]
+
+
+def _headers(content_type: str, body: bytes) -> Headers:
+    return [
+        (b"content-type", content_type.encode("latin-1")),
+        (b"content-length", str(len(body)).encode()),
+    ]

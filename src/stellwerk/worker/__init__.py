@@ -1,0 +1,1 @@
+"""Takes requests off the queue and runs their operations."""

@@ -1,0 +1,28 @@
+"""What a worker can do: for each operation that may be queued, a handler."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from stellwerk.features.keys.keyring import Keyring
+from stellwerk.features.queue.types import Job
+from stellwerk.operations.operation import Call, Operation
+from stellwerk.operations.run import Runner
+from stellwerk.ports.sink import Sink
+
+# Does the work of a request and writes its answer. An error before the answer's head may be
+# repeated later. When it is cancelled, the work behind it ends before it does.
+Handler = Callable[[Job, Sink], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A handler that does one operation, as the key that asked for it may now."""
+
+    operation: Operation
+    runner: Runner
+    keyring: Keyring
+
+    async def __call__(self, job: Job, sink: Sink) -> None:
+        principal = await self.keyring.holder(job.key_id)
+        call = Call(principal=principal, body=job.body, request_id=job.id)
+        await self.runner.run(self.operation, call, sink)
