@@ -71,8 +71,8 @@ class Line:
 
     async def _open(self) -> Any:
         if self._connection is None or self._connection.is_closed():
-            connection = await self._database.connection()
+            # Kept at once: whatever happens on it from here on, it is closed.
+            self._connection = await self._database.connection()
             for name, value in self._settings.items():
-                await connection.execute("select set_config($1, $2, false)", name, value)
-            self._connection = connection
+                await self._connection.execute("select set_config($1, $2, false)", name, value)
         return self._connection

@@ -91,7 +91,7 @@ class Runner:
 
         Gives the model that it names. Raises `StellwerkError`.
         """
-        asked = outline(call)
+        asked, _ = outline(call)
         plan = self._plan(operation, call, asked.model or "")
         if plan.routes[0].local:
             check(operation, call, asked)
