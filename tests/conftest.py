@@ -88,3 +88,11 @@ async def database(postgres_dsn: str, migrated: str) -> AsyncIterator[Database]:
         async with Database(postgres_dsn.replace("/postgres?", f"/{name}?")) as opened:
             yield opened
         await connection.execute(text(f"drop database {name} with (force)"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_dsn(postgres_dsn: str, migrated: str) -> str:
+    """A database of this version's tables for all tests that leave nothing behind in it."""
+    async with Database(postgres_dsn, pool_size=1) as server, server.connect() as connection:
+        await connection.execute(text(f"create database shared template {migrated}"))
+    return postgres_dsn.replace("/postgres?", "/shared?")

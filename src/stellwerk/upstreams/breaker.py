@@ -47,11 +47,14 @@ class Breaker:
 
     def good(self) -> None:
         self._failures = 0
-        self._pause, self._until, self._probing = FIRST_PAUSE, 0.0, False
+        # A call that began before a pause does not end it.
+        if self._until and (self._probing or self._until <= self._now()):
+            self._pause, self._until, self._probing = FIRST_PAUSE, 0.0, False
 
     def bad(self) -> None:
         self._failures += 1
-        if self._probing or self._failures >= FAILURES:
+        # Calls that fail together are one outage: the pause grows once for them.
+        if self._probing or (self._failures >= FAILURES and self._until <= self._now()):
             self._until = self._now() + self._pause
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             self._probing = False
