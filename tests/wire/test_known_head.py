@@ -18,12 +18,12 @@ def with_length(digits: bytes) -> bytes:
 @pytest.mark.parametrize("length", [0, 1, 5, 12, 70_000])
 def test_the_same_head_with_any_length(length: int) -> None:
     body = b"x" * length
-    assert known(HEAD + b"hello").body_in(with_length(b"%d" % length) + body) == body
+    assert known(HEAD + b"hello").body_in(with_length(b"%d" % length) + body) == (body, length)
 
 
 def test_the_length_may_stand_last() -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
-    assert known(head + b"{}").body_in(head.replace(b"2\r", b"3\r") + b"[1]") == b"[1]"
+    assert known(head + b"{}").body_in(head.replace(b"2\r", b"3\r") + b"[1]") == (b"[1]", 3)
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,19 @@ def test_a_head_without_just_one_length_is_not_known(data: bytes) -> None:
 
 def test_a_length_in_the_body_is_none_of_the_head() -> None:
     head = known(HEAD + b"\r\ncontent-length: 9\r\n")
-    assert head.body_in(HEAD + b"hello") == b"hello"
+    assert head.body_in(HEAD + b"hello") == (b"hello", 5)
+
+
+@pytest.mark.parametrize("there", [b"", b"h", b"hell"])
+def test_the_rest_of_a_body_may_be_still_to_come(there: bytes) -> None:
+    assert known(HEAD + b"hello").body_in(HEAD + there) == (there, 5)
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"",
-        HEAD,
-        HEAD + b"hell",
+        HEAD[:-1],
         HEAD + b"hello!",
         HEAD + b"hello" + HEAD + b"hello",
         HEAD.replace(b"Host: h", b"Host: i") + b"hello",
