@@ -28,6 +28,7 @@ from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
 from stellwerk.features.limits.service import admission
+from stellwerk.features.queue.overview import Overview
 from stellwerk.features.queue.quota import Quota
 from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.waiting import Waiting
@@ -103,7 +104,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             usage=Usage(database, kept_long),
             recorder=recorder,
             engines=nothing_loaded,
-            exposition=exposition(registry, nothing_loaded, metrics.flush),
+            exposition=exposition(registry, nothing_loaded, metrics.flush, Overview(database)),
             max_body=10_000,
             queueing=Queueing(queue, waiting, Quota(queue, settings), settings),
         )

@@ -247,3 +247,12 @@ async def test_a_caller_who_waits_for_a_stream_gets_its_events(web: Web, claims:
 async def test_what_was_no_stream_has_no_events(web: Web) -> None:
     place = (await queued(web)).headers["location"]
     assert (await web.client.get(f"{place}/events")).status_code == 400
+
+
+async def test_the_queue_is_among_the_metrics(web: Web) -> None:
+    for _ in range(2):
+        await queued(web)
+    page = (await web.client.get("/metrics")).text
+    labels = '{operation="chat.completions",state="queued"}'
+    assert f"stellwerk_queue_requests{labels} 2.0" in page
+    assert f"stellwerk_queue_oldest_seconds{labels}" in page

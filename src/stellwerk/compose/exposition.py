@@ -11,12 +11,16 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from stellwerk.base.errors import StellwerkError
+from stellwerk.compose.queue_depths import QueueDepths
+from stellwerk.features.queue.overview import Overview
 
 Exposition = Callable[[], Awaitable[bytes]]
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]
 
 
-def exposition(own: CollectorRegistry, snapshot: Snapshot, flush: Callable[[], None]) -> Exposition:
+def exposition(
+    own: CollectorRegistry, snapshot: Snapshot, flush: Callable[[], None], queue: Overview
+) -> Exposition:
     """`own` holds what this process counted itself and `flush`es, `snapshot` asks the broker."""
 
     async def page() -> bytes:
@@ -30,6 +34,9 @@ def exposition(own: CollectorRegistry, snapshot: Snapshot, flush: Callable[[], N
         # When the supervisor is ending, what the hubs counted is worth having all the same.
         with suppress(StellwerkError):
             everything.register(Engines(await snapshot()))
+        # When the database is away, too.
+        with suppress(StellwerkError):
+            everything.register(QueueDepths(await queue.depths()))
         return generate_latest(everything)
 
     return page

@@ -26,6 +26,7 @@ from stellwerk.features.files.sweep import keep_sweeping
 from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
+from stellwerk.features.queue.overview import Overview
 from stellwerk.features.queue.quota import Quota
 from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.statements import DONE, EVENTS
@@ -141,7 +142,9 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             recorder=core.recorder,
             runner=core.runner,
             engines=core.broker.snapshot,
-            exposition=exposition(core.registry, core.broker.snapshot, core.metrics.flush),
+            exposition=exposition(
+                core.registry, core.broker.snapshot, core.metrics.flush, Overview(core.database)
+            ),
             max_body=settings.max_body,
             queueing=Queueing(queue, waiting, Quota(queue, settings.queue), settings.queue),
         )

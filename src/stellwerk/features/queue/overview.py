@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from stellwerk.data.database import Database
-from stellwerk.features.keys.errors import UnknownKeyError
+from stellwerk.features.keys.errors import UnknownProjectError
 from stellwerk.features.queue.tables import queue_projects
 
 # Seconds that count as "of late".
@@ -35,7 +35,7 @@ DEPTHS = text("""
 """)
 
 WORKERS = text("""
-    select queue_workers.id, place, started_at, count(requests.id) as running
+    select queue_workers.id, place, queue_workers.started_at, count(requests.id) as running
     from queue_workers left join requests
         on worker = queue_workers.id and state in ('running', 'cancelling')
     group by 1, 2, 3 order by 3
@@ -90,7 +90,7 @@ class Overview:
         async with self._database.begin() as connection:
             found = await connection.scalar(PROJECT, {"name": project})
             if found is None:
-                raise UnknownKeyError(f"There is no project {project!r}.")
+                raise UnknownProjectError(f"There is no project {project!r}.")
             put = upsert(queue_projects).values(project_id=found, **changes)
             if changes:
                 put = put.on_conflict_do_update(index_elements=["project_id"], set_=changes)
