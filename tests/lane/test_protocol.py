@@ -6,7 +6,7 @@ The lane hands over what has a query string or `Expect`, so the same request can
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -77,6 +77,7 @@ SCRIPTS = {
     "broken": fails(500),
     "away": fails(503),
     "late": fails(504),
+    "odd": says(whole(ANSWER, b"HTTP/1.1 299 X\r\ncontent-type: application/json\r\n")),
 }
 
 
@@ -339,3 +340,50 @@ async def test_one_connection_does_all_of_it_in_turn(both: Both) -> None:
             answer = await both.ask(key, asks(name, pad="x" * number), path)
             assert answer.status_code == status
             assert await asyncio.wait_for(answer.aread(), 5)
+
+
+async def test_two_requests_in_one_piece_do_not_lend_each_other_their_keys(both: Both) -> None:
+    one, all_of_them = await both.key("one", "whole"), await both.key("all")
+    for key in (one, all_of_them):
+        await both.ask(key, asks("whole"))
+    address = both.client.base_url
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+
+    def request(key: str, model: str) -> bytes:
+        body = asks(model)
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {key}\r\n"
+        return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+    async def status() -> int:
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length"))
+        await reader.readexactly(int(length.split(b":")[1]))
+        return int(head.split(b" ")[1])
+
+    writer.write(request(one, "none") + request(all_of_them, "whole"))
+    assert [await status(), await status()] == [404, 200]
+    for _ in range(2):
+        writer.write(request(one, "bad"))
+        assert await status() == 403
+    writer.close()
+
+
+async def test_trailers_without_end_are_cut_off(both: Both) -> None:
+    key = await both.key("any")
+    address = both.client.base_url
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {key}\r\n"
+    writer.write(f"{head}transfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n".encode())
+    with suppress(ConnectionError):
+        for _ in range(2000):
+            writer.write(b"t: " + b"x" * 1000 + b"\r\n")
+            await writer.drain()
+    with suppress(ConnectionError):
+        # It ends by itself only when the server has closed the connection.
+        await asyncio.wait_for(reader.read(), 5)
+    assert writer.is_closing() or reader.at_eof()
+
+
+async def test_a_status_without_a_name_passes(both: Both) -> None:
+    answer = await both.twice(await both.key("any"), asks("odd"))
+    assert answer.status_code == 299

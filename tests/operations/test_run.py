@@ -182,6 +182,9 @@ async def test_a_cancelled_call_hangs_up(database: Database) -> None:
         (b'{"model":"latest"}', principal("other"), ModelForbiddenError),
         (b'{"model":"vectors"}', principal(), WrongModelError),
         (b'{"model":"chat"}', principal(scope=Scope.FILES), ScopeMissingError),
+        (b'{"model":"chat","max_tokens":-1}', principal(), InvalidRequestError),
+        (b'{"model":"chat","max_completion_tokens":-5}', principal(), InvalidRequestError),
+        (b'{"model":"chat","n":0}', principal(), InvalidRequestError),
     ],
 )
 async def test_refusals(

@@ -25,6 +25,12 @@ def test_a_refusal_of_our_key_is_not_repeated(status: int) -> None:
     assert "sk-secret" not in error.message
 
 
+def test_what_a_server_says_of_its_own_troubles_is_not_repeated() -> None:
+    error = failure(500, None, b'{"error":{"message":"bad key sk-secret"}}')
+    assert (error.kind, error.code) == (Kind.UPSTREAM, "upstream_error")
+    assert "sk-secret" not in error.message
+
+
 @pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"", b"\xff", b"[" * 100_000])
 def test_what_is_no_error_object_becomes_one(body: bytes) -> None:
     error = failure(502, None, body)
@@ -33,7 +39,8 @@ def test_what_is_no_error_object_becomes_one(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "seconds"), [("3", 3), (None, None), ("Wed, 21 Oct 2015 07:28:00 GMT", None)]
+    ("retry_after", "seconds"),
+    [("3", 3), (None, None), ("Wed, 21 Oct 2015 07:28:00 GMT", None), ("9" * 400, None)],
 )
 def test_retry_after(retry_after: str | None, seconds: float | None) -> None:
     error = failure(429, retry_after, ERROR)

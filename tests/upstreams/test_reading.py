@@ -197,3 +197,17 @@ def test_a_whole_answer_that_is_no_object_goes_through(sent: bytes) -> None:
     tokens = Tokens()
     assert read_whole(sent, "chat", tokens) == sent
     assert not tokens.known
+
+
+@pytest.mark.parametrize("count", [-1, -(10**30), 10**400])
+def test_odd_numbers_are_brought_into_bounds(count: int) -> None:
+    tokens = Tokens()
+    body = json.dumps({"usage": {"prompt_tokens": count, "completion_tokens": count}}).encode()
+    assert read_whole(body, "m", tokens) == body
+    assert 0 <= tokens.prompt < 2**31
+    assert 0 <= tokens.completion < 2**31
+
+
+def test_deep_nesting_is_passed_on_unread() -> None:
+    body = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert read_whole(body, "m", Tokens()) == body

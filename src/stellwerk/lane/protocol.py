@@ -32,6 +32,8 @@ log = get_logger("lane")
 
 # All headers of a request together; nginx takes 32 KiB by default.
 LONGEST_HEAD = 65_536
+# Bytes around a chunk of a body; a body of chunks below 64 bytes is not taken for long.
+CHUNK_OVERHEAD = 16
 VERSIONS = {"1.0", "1.1"}
 NOT_HTTP = "invalid_http"
 JSON = b"application/json"
@@ -75,7 +77,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._flight: Flight | None = None
         self._task: asyncio.Task[None] | None = None
         self._body: list[bytes] = []
-        self._size = self._head_size = self._missing = 0
+        self._size = self._head_size = self._missing = self._begun = 0
         # Whether the request in hand is the lane's, and whether it is being answered.
         self._ours = self._busy = False
         self._pipelined = self._keep = self._chunked = self._is_old = False
@@ -151,14 +153,18 @@ class LaneProtocol(HttpToolsProtocol):
             if found is not None and found[1] <= self._lane.max_body:
                 self._begin_known(*found)
                 return
-        learns = self._between
+        learns, before = self._between, 0 if self._between else self._size
+        self._begun = 0
         super().data_received(data)
         if learns:
-            self._known = KnownHead.of(data) if self._may_learn else None
-        if self._reading and not self._ours:
-            # The parser keeps a header to itself until it is complete, however long it grows.
-            self._head_size += len(data)
-            if self._head_size > LONGEST_HEAD:
+            # Of two heads in one piece, it would not be clear whose key and verb are remembered.
+            one = self._may_learn and self._begun == 1
+            self._known = KnownHead.of(data) if one else None
+        if self._reading:
+            # The parser keeps a header to itself until it is complete, however long it grows; a
+            # trailer too, which begins when the body is over. What became body is not counted.
+            self._head_size += len(data) - (self._size - before)
+            if self._head_size > LONGEST_HEAD + CHUNK_OVERHEAD * (self._size // 64):
                 self._refuse_and_close(
                     HeadTooLargeError(f"The request's head is longer than {LONGEST_HEAD} bytes.")
                 )
@@ -181,6 +187,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _more_of_known(self, data: bytes) -> None:
         self._body.append(data[: self._missing])
+        self._since = self.loop.time()
         # What follows is another request, sent before this one was answered.
         self._pipelined = len(data) > self._missing
         self._missing = max(self._missing - len(data), 0)
@@ -191,6 +198,7 @@ class LaneProtocol(HttpToolsProtocol):
             self._begin(body)
 
     def on_message_begin(self) -> None:
+        self._begun += 1
         if self._busy:
             self._pipelined = True
             return
@@ -207,6 +215,9 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._pipelined:
+            return
+        if self._ours:
+            # A trailer: nobody reads it.
             return
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
@@ -271,6 +282,7 @@ class LaneProtocol(HttpToolsProtocol):
                 super().on_body(body)
         elif not self._busy:
             self._size += len(body)
+            self._since = self.loop.time()
             if self._size > self._lane.max_body:
                 self._refuse_and_close(too_large(self._lane.max_body))
             else:
@@ -289,10 +301,6 @@ class LaneProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What came is not HTTP (uvicorn calls this), or more than is taken."""
         self._drop()
-        if self._chunked or self._cycle_is_busy():
-            # An answer is under way already; another one cannot begin.
-            self.transport.close()
-            return
         self._refuse_and_close(
             InvalidRequestError("This is not a valid HTTP request.", code=NOT_HTTP)
         )
@@ -362,7 +370,7 @@ class LaneProtocol(HttpToolsProtocol):
         """The status line and all headers; the empty line is not there yet."""
         lines = b"".join([b"%b: %b\r\n" % header for header in headers])
         return b"%b%b%b%bx-request-id: %b\r\n" % (
-            STATUS[status],
+            STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status,
             self._lane.date(self.server_state.default_headers),
             lines,
             b"" if self._keep else b"connection: close\r\n",
@@ -395,6 +403,10 @@ class LaneProtocol(HttpToolsProtocol):
         self._done()
 
     def _refuse_and_close(self, error: StellwerkError) -> None:
+        if self._chunked or self._cycle_is_busy():
+            # An answer is under way already; another one cannot begin.
+            self.transport.close()
+            return
         self._keep = self._reading = False
         self._request_id = self._request_id or new_id("req_")
         self._busy = True

@@ -1,13 +1,16 @@
 """The little that is read from, and written into, a body on its way through."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.wire.decode import decode
+
+# What is reserved for an answer comes from it: a negative one would add to what a caller has.
+Limit = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
 class _StreamOptions(msgspec.Struct):
@@ -20,10 +23,10 @@ class Outline(msgspec.Struct):
     model: str | None = None
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    max_output_tokens: int | None = None
-    n: int | None = None
+    max_tokens: Limit | None = None
+    max_completion_tokens: Limit | None = None
+    max_output_tokens: Limit | None = None
+    n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
 
     @property
     def wants_usage(self) -> bool:

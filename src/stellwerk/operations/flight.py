@@ -9,7 +9,7 @@ from stellwerk.base.log import get_logger
 from stellwerk.base.telemetry import CLIENT_GONE
 from stellwerk.features.limits.gate import FreePermit, Permit
 from stellwerk.operations.body import Fields, Outline, addressed
-from stellwerk.operations.meter import Meter
+from stellwerk.operations.meter import BYTES_A_TOKEN, Meter
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers, Outlet
 from stellwerk.upstreams.exchange import UNSENT, Exchange, Failure
@@ -24,9 +24,12 @@ EVENT_STREAM = b"text/event-stream"
 JSON = b"application/json"
 FIRST_FAILURE = 300
 LONGEST_FAILURE = 65_536
+LONGEST_ANSWER = 256 * 2**20
 # The target refused before it began to work, so another one may be asked.
 NOT_RUN = frozenset({401, 403, 429, 503})
 RETRY_AFTER = 2.0
+# Of these headers, the values with which a body can be read.
+READABLE = {b"content-type": JSON, b"content-encoding": b"identity"}
 NO_CACHE = (b"cache-control", b"no-cache")
 
 EXPLAINED = {
@@ -83,7 +86,10 @@ class Flight:
     def begin(self, permit: Permit | FreePermit) -> None:
         """Ask the best target. `permit` is settled when the call ends."""
         self._permit = permit
-        self._ask()
+        if self._over:
+            permit.settle(0, 0, 0)
+        else:
+            self._ask()
 
     def begin_after(self, waiting: Coroutine[Any, Any, Permit]) -> None:
         """Begin when the permit that is waited for has come."""
@@ -93,7 +99,8 @@ class Flight:
         try:
             permit = await waiting
         except StellwerkError as error:
-            self._end_with(error)
+            if not self._over:
+                self._end_with(error)
         else:
             self.begin(permit)
         finally:
@@ -149,6 +156,8 @@ class Flight:
     def abort(self, error: StellwerkError) -> None:
         """End it for the hub's own reasons, and tell the caller."""
         if not self._over:
+            if self._waiting is not None:
+                self._waiting.cancel()
             if self._exchange is not None:
                 self._exchange.cancel()
             self._end_with(error)
@@ -186,6 +195,10 @@ class Flight:
             if self._status >= FIRST_FAILURE and self._size > LONGEST_FAILURE:
                 self._cut_off()
                 self.end()
+            elif self._size > LONGEST_ANSWER:
+                # Only a stream is passed on piece by piece, and memory is not endless.
+                self._cut_off()
+                self.failed(Failure.GARBLED)
 
     def end(self) -> None:
         if self._events is not None:
@@ -199,6 +212,8 @@ class Flight:
             self._whole()
 
     def failed(self, failure: Failure) -> None:
+        if self._over:
+            return
         kind, code, text = EXPLAINED[failure]
         again = RETRY_AFTER if kind is Kind.UNAVAILABLE else None
         error = UpstreamError(f"The model's server {text}", kind=kind, code=code, retry_after=again)
@@ -218,8 +233,10 @@ class Flight:
         self._meter.first_byte()
         pieces, headers = self._pieces, self._headers
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if len(headers) == 1 and headers[0][1].startswith(JSON):
+        if all(value.startswith(READABLE[name]) for name, value in headers if name in READABLE):
             body = read_whole(body, self._asked.model or "", self.tokens)
+        if not self.tokens.known and self._operation.tells_usage:
+            self.tokens.completion = len(body) // BYTES_A_TOKEN
         self._end(self._status)
         if limits := self._limits():
             headers = [*headers, *limits]

@@ -35,7 +35,7 @@ class Meter:
         self._operation = operation
         self._model = model
         self._call = call
-        self._began = time.time()
+        self._time, self._began = time.time(), time.monotonic()
         books.metrics.running[operation, model.id] += 1
 
     @property
@@ -44,11 +44,12 @@ class Meter:
 
     def first_byte(self) -> None:
         if not self._first:
-            self._first = time.time()
+            self._first = time.monotonic()
 
     def end(self, status: int, tokens: Tokens, *, stream: bool) -> int:
         """Count the call; gives its cost in nano-units."""
-        began, first, ended = self._began, self._first, time.time()
+        # The clock of the wall may be set; a duration is measured by another one.
+        began, first, ended = self._began, self._first, time.monotonic()
         metrics, model, call = self._books.metrics, self._model, self._call
         metrics.running[self._operation, model.id] -= 1
         series = metrics.series(self._operation, model.id, self.target)
@@ -61,7 +62,7 @@ class Meter:
         price = _price(prices, status, tokens) if prices is not None else 0
         self._books.record(
             UsageRow(
-                began,
+                self._time,
                 call.request_id,
                 call.principal.key_id,
                 call.principal.project_id,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stellwerk.base.errors import InvalidRequestError
+from stellwerk.base.errors import InvalidRequestError, StellwerkError
 from stellwerk.base.prices import cost
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.catalog.service import Catalog
@@ -17,6 +17,7 @@ from stellwerk.operations.meter import BYTES_A_TOKEN, Books, Meter
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.relay import Relay
 from stellwerk.ports.sink import Outlet, Sink
+from stellwerk.upstreams.reading import Tokens
 from stellwerk.upstreams.route import Route
 
 MOST_PLANS = 10_000
@@ -76,8 +77,12 @@ class Runner:
         demand = NOTHING
         if limits is not None or call.principal.limits is not None:
             demand = _demand(plan.model, call, asked)
-        permit = self.admission.admit(call.principal, plan.model.id, limits, demand)
         meter = Meter(self.books, operation.name, plan.model, call)
+        try:
+            permit = self.admission.admit(call.principal, plan.model.id, limits, demand)
+        except StellwerkError as error:
+            meter.end(error.kind.status, Tokens(), stream=False)
+            raise
         flight = Flight(operation, call, asked, fields, plan.routes, outlet, meter)
         if permit is None:
             waiting = self.admission.admit_waiting(call.principal, plan.model.id, limits, demand)

@@ -172,10 +172,15 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
         receiver = exchange.receiver
-        if chunk:
-            receiver.data(chunk)
-        if not exchange.cancelled:
-            receiver.end()
+        try:
+            if chunk:
+                receiver.data(chunk)
+            if not exchange.cancelled:
+                receiver.end()
+        except BaseException:
+            # Whoever waits must hear of an end, whatever went wrong on the way to it.
+            receiver.failed(Failure.GARBLED)
+            raise
 
     # httptools' callbacks
 
@@ -185,6 +190,9 @@ class Connection(asyncio.Protocol):
             raise ValueError("a second answer to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._status:
+            # A trailer: the head has gone on already.
+            return
         name = name.lower()
         if name in FRAMING:
             self._framed = True

@@ -1,5 +1,7 @@
 """What an answer that is no success means for the caller."""
 
+from contextlib import suppress
+
 import msgspec
 
 from stellwerk.base.errors import Kind, StellwerkError
@@ -16,6 +18,7 @@ OF_THE_REQUEST = {
     504: Kind.TIMEOUT,
 }
 CREDENTIALS = {401, 403}
+LONGEST_NUMBER = 6
 
 
 class UpstreamError(StellwerkError):
@@ -47,10 +50,11 @@ def failure(status: int, retry_after: str | None, body: bytes) -> StellwerkError
             code="upstream_refused",
         )
     kind = OF_THE_REQUEST.get(status, Kind.UPSTREAM)
-    try:
-        told = msgspec.json.decode(body, type=_Body).error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        told = _Detail(f"The model's server answered with status {status}.", code="upstream_error")
+    told = _Detail(f"The model's server answered with status {status}.", code="upstream_error")
+    if status in OF_THE_REQUEST:
+        # What a server says of its own troubles may hold what is nobody's business.
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            told = msgspec.json.decode(body, type=_Body).error
     return StellwerkError(
         told.message,
         kind=kind,
@@ -62,4 +66,6 @@ def failure(status: int, retry_after: str | None, body: bytes) -> StellwerkError
 
 def _seconds(retry_after: str | None) -> float | None:
     """The header's number of seconds; its other form, a date, is left out."""
-    return float(retry_after) if retry_after and retry_after.isdecimal() else None
+    if not retry_after or not retry_after.isdecimal() or len(retry_after) > LONGEST_NUMBER:
+        return None
+    return float(retry_after)

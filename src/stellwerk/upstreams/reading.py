@@ -13,6 +13,8 @@ USAGE = re.compile(rb'"usage"\s*:\s*\{')
 MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 # Without an event's end in so many bytes it is no event stream; it goes on as it comes.
 LONGEST_EVENT = 2**20
+MOST_TOKENS = 2**31 - 1
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class _Details(msgspec.Struct):
@@ -55,17 +57,22 @@ class Tokens:
 
     def take(self, usage: _Usage) -> None:
         details = usage.prompt_tokens_details or usage.input_tokens_details
-        self.prompt = usage.prompt_tokens or usage.input_tokens or 0
-        self.completion = usage.completion_tokens or usage.output_tokens or 0
-        self.cached = (details.cached_tokens or 0) if details else 0
+        self.prompt = _bounded(usage.prompt_tokens or usage.input_tokens)
+        self.completion = _bounded(usage.completion_tokens or usage.output_tokens)
+        self.cached = min(_bounded(details.cached_tokens), self.prompt) if details else 0
         self.known = True
+
+
+def _bounded(count: int | None) -> int:
+    """A server may claim any number, and what it claims is summed up and paid."""
+    return max(0, min(count or 0, MOST_TOKENS))
 
 
 def read_whole(body: bytes, shown: str, tokens: Tokens) -> bytes:
     """Take the usage from an answer in one piece; give the answer with the name `shown`."""
     try:
         answer = _answer.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return body
     if answer.usage is not None:
         tokens.take(answer.usage)
@@ -147,7 +154,7 @@ class EventReader:
         data = b"".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
         try:
             told = _event.decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             return False
         usage = told.usage or (told.response.usage if told.response else None)
         if usage is not None:
