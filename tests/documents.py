@@ -18,7 +18,7 @@ from reportlab.pdfgen.canvas import Canvas
 def pdf(pages: Sequence[str], password: str | None = None) -> bytes:
     target = io.BytesIO()
     encryption = StandardEncryption(password) if password else None
-    canvas = Canvas(target, pagesize=A4, encrypt=encryption)
+    canvas = Canvas(target, pagesize=A4, encrypt=encryption, invariant=1)
     for page in pages:
         text = canvas.beginText(60, 780)
         for line in page.splitlines():

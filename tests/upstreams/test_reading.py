@@ -192,6 +192,19 @@ def test_text_before_the_model_of_a_whole_answer_is_left_alone() -> None:
     assert out["choices"][0]["message"]["content"] == TEXTS[0]
 
 
+def test_another_model_inside_a_whole_answer_keeps_its_name() -> None:
+    sent = whole(tools=[{"type": "image_generation", "model": "painter"}], model="m1")
+    assert json.loads(read_whole(sent, "chat", Tokens())) == {
+        "tools": [{"type": "image_generation", "model": "painter"}],
+        "model": "chat",
+    }
+
+
+def test_a_slash_may_be_escaped_and_other_names_may_be_broken() -> None:
+    sent = b'{"t":{"model":"\xff"},"model":"org\\/m1"}'
+    assert read_whole(sent, "chat", Tokens()) == b'{"t":{"model":"\xff"},"model":"chat"}'
+
+
 @pytest.mark.parametrize("sent", [b"", b"no", b"[]", b"\xff", b"[" * 200_000, b'{"usage":[1]}'])
 def test_a_whole_answer_that_is_no_object_goes_through(sent: bytes) -> None:
     tokens = Tokens()

@@ -15,6 +15,7 @@ from stellwerk.base.settings import QueueSettings, UsageSettings
 from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.exposition import exposition
+from stellwerk.compose.stores import store_services
 from stellwerk.data.blobs.heaps import Heaps
 from stellwerk.data.blobs.store import Blobs
 from stellwerk.data.database import Database
@@ -43,6 +44,7 @@ from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.web.app import create_app
 from stellwerk.web.hub import Hub, Queueing
 from tests.scripted import scripted, whole
+from tests.word_vectors import WordVectors, word_vectors
 
 LARGEST_FILE = 20 * 2**20
 
@@ -57,10 +59,11 @@ async def nothing_loaded() -> dict[str, Any]:
 
 @dataclass
 class Web:
-    """A client with the admin key, and the hub behind it."""
+    """A client with the admin key, the hub behind it, and the server of its embedding model."""
 
     client: httpx.AsyncClient
     hub: Hub
+    embedding: WordVectors
 
     async def key(self, name: str, *scopes: Scope, project: str = "default") -> dict[str, str]:
         issued = await self.hub.keys.create(NewKey(name=name, scopes=scopes, project=project))
@@ -73,17 +76,21 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         scripted(answer) as upstream,
         admission(database, 30) as admits,
         Queue(database) as queue,
+        word_vectors() as embedding,
     ):
         entries = [
             {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url}},
-            {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": upstream.url}},
+            {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": embedding.url}},
             {"id": "org/voice", "type": "STT", "upstream": {"url": upstream.url}},
         ]
         models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
         catalog = Catalog(database, models)
-        base = Base.of(upstream.url)
-        pool = Pool(base.address, Timeouts(), None)
-        route = HttpRoute("target", "chat", base, pool)
+        bases = [Base.of(url) for url in (upstream.url, embedding.url)]
+        pools = [Pool(base.address, Timeouts(), None) for base in bases]
+        chat, vectors = (
+            (HttpRoute("target", name, base, pool),)
+            for name, base, pool in zip(("chat", "vectors"), bases, pools, strict=True)
+        )
         registry = CollectorRegistry()
         metrics = Metrics(registry)
         heaps = Heaps(database, Blobs((tmp_path / "blobs").as_uri()))
@@ -91,6 +98,12 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         kept_long = UsageSettings(retention_days=3650)
         recorder = Recorder(database, tmp_path, kept_long, UsageMetrics(registry))
         settings, waiting = QueueSettings(waiting=5), Waiting(queue)
+        runner = Runner(
+            catalog,
+            lambda model: vectors if model.id == "vectors" else chat,
+            admits,
+            Books(metrics, recorder.record),
+        )
         hub = Hub(
             database=database,
             keys=Keys(database),
@@ -99,16 +112,17 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             keyring=Keyring(database),
             catalog=catalog,
             describer=Describer(SPECS, Store(tmp_path)),
-            runner=Runner(catalog, lambda _: (route,), admits, Books(metrics, recorder.record)),
+            runner=runner,
             uploads=Uploads(files, 2**40),
             usage=Usage(database, kept_long),
             recorder=recorder,
+            stores=store_services(database, runner),
             engines=nothing_loaded,
             exposition=exposition(registry, nothing_loaded, metrics.flush, Overview(database)),
             max_body=10_000,
             queueing=Queueing(queue, waiting, Quota(queue, settings), settings),
         )
-        made = Web(None, hub)  # type: ignore[arg-type]  # its key needs the hub first
+        made = Web(None, hub, embedding)  # type: ignore[arg-type]  # its key needs the hub first
         admin = await made.key("admin", *Scope)
         transport = httpx.ASGITransport(create_app(hub))
         async with httpx.AsyncClient(
@@ -116,4 +130,5 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         ) as client:
             made.client = client
             yield made
-        pool.close()
+        for pool in pools:
+            pool.close()

@@ -182,6 +182,19 @@ class QueueSettings(Section):
     )
 
 
+class ReadingSettings(Section):
+    """What it may cost to read one file for a vector store."""
+
+    memory: ByteSize = Field(
+        ByteSize(2 * 2**30), ge=256 * 2**20, description="Memory of the process that reads it."
+    )
+    expanded: ByteSize = Field(
+        ByteSize(2**30), description="Most bytes that a packed file (DOCX, PPTX, XLSX) unpacks to."
+    )
+    page_seconds: float = Field(60, gt=0, description="Seconds that one page may take.")
+    pages: int = Field(20_000, ge=1, description="Most pages of a file.")
+
+
 class LogSettings(Section):
     """What is logged, and in which form."""
 
@@ -231,6 +244,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     blobs: BlobSettings = BlobSettings()
     files: FileSettings = FileSettings()
+    reading: ReadingSettings = ReadingSettings()
     engines: EngineSettings = EngineSettings()
     usage: UsageSettings = UsageSettings()
     limits: LimitSettings = LimitSettings()

@@ -16,14 +16,11 @@ import uvloop
 
 from stellwerk.base.log import configure
 from stellwerk.base.settings import Settings
-from stellwerk.compose.blobs import blob_store
+from stellwerk.compose.blobs import uploads_of
 from stellwerk.compose.core import end_with_parent, listening, open_core, running
 from stellwerk.compose.exposition import exposition
-from stellwerk.data.blobs.heaps import Heaps
-from stellwerk.data.database import Database
-from stellwerk.features.files.service import Files
-from stellwerk.features.files.sweep import keep_sweeping
-from stellwerk.features.files.uploads import Uploads
+from stellwerk.compose.stores import store_services
+from stellwerk.features.files.sweep import keep_sweeping, sweep
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.queue.overview import Overview
@@ -123,12 +120,14 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
     """Connect all that a hub needs, and keep it current until the context ends."""
     async with AsyncExitStack() as stack:
         core = await stack.enter_async_context(open_core(settings, dsn, broker_socket))
-        uploads = _uploads(settings, core.database)
+        uploads = uploads_of(settings, core.database)
         queue = await stack.enter_async_context(Queue(core.database))
         waiting = Waiting(queue)
         heard = {DONE: waiting.heard, EVENTS: waiting.heard}
         await stack.enter_async_context(listening(core, heard, [waiting.poll]))
-        await stack.enter_async_context(running(keep_sweeping(uploads)))
+        stores = store_services(core.database, core.runner)
+        sweeps = (partial(sweep, uploads), stores.stores.expire, stores.attached.reconcile)
+        await stack.enter_async_context(running(keep_sweeping(sweeps)))
         yield Hub(
             database=core.database,
             keys=Keys(core.database),
@@ -138,6 +137,7 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             catalog=core.catalog,
             describer=core.describer,
             uploads=uploads,
+            stores=stores,
             usage=Usage(core.database, settings.usage),
             recorder=core.recorder,
             runner=core.runner,
@@ -148,8 +148,3 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             max_body=settings.max_body,
             queueing=Queueing(queue, waiting, Quota(queue, settings.queue), settings.queue),
         )
-
-
-def _uploads(settings: Settings, database: Database) -> Uploads:
-    heaps = Heaps(database, blob_store(settings))
-    return Uploads(Files(database, heaps, settings.files.max_size), settings.files.max_upload)

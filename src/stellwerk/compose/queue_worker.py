@@ -14,13 +14,16 @@ import uvloop
 from stellwerk.base.errors import UnavailableError
 from stellwerk.base.log import configure
 from stellwerk.base.settings import Settings
+from stellwerk.compose.blobs import uploads_of
 from stellwerk.compose.core import Core, end_with_parent, listening, open_core
+from stellwerk.compose.stores import ingest
 from stellwerk.data.notify import Heard
 from stellwerk.features.queue.claims import Claims
 from stellwerk.features.queue.reading import CANCELLING
 from stellwerk.features.queue.statements import NEW
+from stellwerk.features.stores.attached import INGEST
 from stellwerk.operations.registry import OPERATIONS
-from stellwerk.worker.handler import Handler, Verb
+from stellwerk.worker.handler import Handler, Ingesting, Verb
 from stellwerk.worker.worker import Worker
 
 
@@ -69,9 +72,14 @@ def _worker(core: Core, claims: Claims, settings: Settings) -> Worker:
             return {}
         return {engine["model"]: engine["leases"] for engine in books["engines"]}
 
-    return Worker(claims, handlers(core), leases, settings.queue)
+    return Worker(claims, handlers(core, settings), leases, settings.queue)
 
 
-def handlers(core: Core) -> dict[str, Handler]:
+def handlers(core: Core, settings: Settings) -> dict[str, Handler]:
     """What may be queued, by the names that the rows have."""
-    return {operation.name: Verb(operation, core.runner, core.keyring) for operation in OPERATIONS}
+    verbs: dict[str, Handler] = {
+        operation.name: Verb(operation, core.runner, core.keyring) for operation in OPERATIONS
+    }
+    files = uploads_of(settings, core.database).files
+    ingesting = ingest(core.database, files, core.runner, settings)
+    return {**verbs, INGEST: Ingesting(ingesting, core.keyring)}

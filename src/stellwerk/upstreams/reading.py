@@ -78,11 +78,13 @@ def read_whole(body: bytes, shown: str, tokens: Tokens) -> bytes:
         tokens.take(answer.usage)
     if answer.model is None or answer.model == shown:
         return body
-    return MODEL.sub(_renamed(shown), body, count=1)
-
-
-def _renamed(shown: str) -> bytes:
-    return b'"model":' + msgspec.json.encode(shown).replace(b"\\", b"\\\\")
+    named = msgspec.json.encode(answer.model)
+    for found in MODEL.finditer(body):
+        # A tool in the answer may have a model of its own, and stand before it.
+        if found[1].replace(b"\\/", b"/") == named:
+            start, end = found.span(1)
+            return body[:start] + msgspec.json.encode(shown) + body[end:]
+    return body
 
 
 class EventReader:

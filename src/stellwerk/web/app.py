@@ -22,6 +22,8 @@ from stellwerk.web.resources import (
     queue,
     uploads,
     usage,
+    vector_store_files,
+    vector_stores,
 )
 from stellwerk.web.verbs import VerbEndpoint
 
@@ -61,6 +63,8 @@ def routes() -> FastAPI:
     for prefix in files.PREFIXES:
         app.include_router(files.router(prefix))
         app.include_router(uploads.router(prefix))
+        app.include_router(vector_stores.router(prefix))
+        app.include_router(vector_store_files.router(prefix))
     for resource in (keys, projects, catalog, queue, usage, health):
         app.include_router(resource.routes)
     install_error_handlers(app)

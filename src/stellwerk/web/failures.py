@@ -29,7 +29,8 @@ def install_error_handlers(app: FastAPI) -> None:
             return _response(
                 InvalidRequestError("The body is not valid JSON.", code="invalid_json")
             )
-        place = [str(part) for part in first["loc"] if part not in {"body", "query", "path"}]
+        # The first part says where the field stands: in the body, the query or the path.
+        place = [str(part) for part in first["loc"][1:]]
         param = ".".join(place) or None
         where = f"`{param}`: " if param else "The body: "
         return _response(InvalidRequestError(f"{where}{first['msg']}.", param=param))

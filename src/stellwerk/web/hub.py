@@ -22,6 +22,7 @@ from stellwerk.features.queue.waiting import Waiting
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
 from stellwerk.operations.run import Runner
+from stellwerk.web.stores import StoreServices
 
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -51,6 +52,7 @@ class Hub:
     catalog: Catalog
     describer: Describer
     uploads: Uploads
+    stores: StoreServices
     usage: Usage
     recorder: Recorder
     runner: Runner

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.queue.types import Job
+from stellwerk.operations.ingest import Ingest
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Sink
@@ -26,3 +27,17 @@ class Verb:
         principal = await self.keyring.holder(job.key_id)
         call = Call(principal=principal, body=job.body, request_id=job.id)
         await self.runner.run(self.operation, call, sink)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingesting:
+    """A handler that puts a file into a vector store. Its answer repeats what was asked."""
+
+    ingest: Ingest
+    keyring: Keyring
+
+    async def __call__(self, job: Job, sink: Sink) -> None:
+        await self.ingest.run(job, await self.keyring.holder(job.key_id))
+        await sink.head(200, [(b"content-type", b"application/json")])
+        await sink.data(job.body)
+        await sink.end()

@@ -1,6 +1,7 @@
 """Clears away, now and then, what has ended: expired files and uploads, bytes without an owner."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 from stellwerk.base.errors import UnavailableError
 from stellwerk.base.log import get_logger
@@ -18,11 +19,14 @@ async def sweep(uploads: Uploads) -> None:
     await uploads.files.heaps.sweep()
 
 
-async def keep_sweeping(uploads: Uploads, interval: float = INTERVAL) -> None:
-    """Do it every `interval` seconds until cancelled."""
+async def keep_sweeping(
+    sweeps: Sequence[Callable[[], Awaitable[None]]], interval: float = INTERVAL
+) -> None:
+    """Await each of them in turn, every `interval` seconds, until cancelled."""
     while True:
         try:
-            await sweep(uploads)
+            for each in sweeps:
+                await each()
         except UnavailableError as error:
             log.warning("sweep is put off", reason=error.message)
         await asyncio.sleep(interval)

@@ -1,0 +1,28 @@
+"""Vector stores, put together for the processes that serve them and those that ingest."""
+
+from stellwerk.base.settings import Settings
+from stellwerk.data.database import Database
+from stellwerk.features.files.service import Files
+from stellwerk.features.stores.attached import Attached
+from stellwerk.features.stores.index import Index
+from stellwerk.features.stores.service import Stores
+from stellwerk.operations.embed import Embedder
+from stellwerk.operations.ingest import Ingest
+from stellwerk.operations.run import Runner
+from stellwerk.operations.search import Search
+from stellwerk.readers.limits import Limits
+from stellwerk.readers.process import ProcessReader
+from stellwerk.web.stores import StoreServices
+
+
+def store_services(database: Database, runner: Runner) -> StoreServices:
+    """For a hub."""
+    search = Search(Index(database), Embedder(runner))
+    return StoreServices(Stores(database), Attached(database), search)
+
+
+def ingest(database: Database, files: Files, runner: Runner, settings: Settings) -> Ingest:
+    """For a worker."""
+    reading = settings.reading
+    limits = Limits(int(reading.memory), int(reading.expanded), reading.page_seconds, reading.pages)
+    return Ingest(files, Index(database), ProcessReader(limits), Embedder(runner))

@@ -1,0 +1,36 @@
+"""A page's text as chunks, and the language that its words are taken for."""
+
+from semantic_text_splitter import TextSplitter
+
+# ISO 639-1 -> PostgreSQL's configuration of text search.
+CONFIGURATIONS = {
+    "da": "danish",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "hu": "hungarian",
+    "it": "italian",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sv": "swedish",
+    "tr": "turkish",
+}
+SAMPLE = 2000
+
+
+def cut(text: str, size: int, overlap: int) -> list[str]:
+    """Chunks of at most `size` characters, cut between paragraphs, sentences or words."""
+    return [chunk for chunk in TextSplitter(size, overlap=overlap).chunks(text) if chunk.strip()]
+
+
+def language(text: str) -> str:
+    """PostgreSQL's name of the language; `simple` for one that it has no rules for."""
+    from py3langid.langid import classify
+
+    name, _ = classify(text[:SAMPLE])
+    return CONFIGURATIONS.get(str(name), "simple")

@@ -1,0 +1,89 @@
+"""Vectors for the hub's own needs, asked for like any caller's: by `Runner.run`."""
+
+import base64
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from stellwerk.base.errors import StellwerkError
+from stellwerk.features.keys.types import Principal
+from stellwerk.operations import embeddings
+from stellwerk.operations.operation import Call
+from stellwerk.operations.run import Runner
+from stellwerk.ports.sink import Headers
+from stellwerk.upstreams.failures import UpstreamError
+from stellwerk.wire.embeddings import EmbeddingList
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Collected:
+    """A sink that keeps the body of an answer."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.body = bytearray()
+
+    async def head(self, status: int, headers: Headers) -> None:
+        del headers
+        self.status = status
+
+    async def data(self, chunk: bytes) -> None:
+        self.body += chunk
+
+    async def end(self) -> None:
+        """Nothing is left to do."""
+
+
+class Embedder:
+    """Turns texts into vectors, with the rights and on the account of a caller."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def vectors(
+        self,
+        principal: Principal,
+        model: str,
+        texts: Sequence[str],
+        *,
+        request_id: str,
+        is_query: bool = False,
+    ) -> Vectors:
+        """One row a text. Raises `StellwerkError`, as the verb does."""
+        body: dict[str, object] = {
+            "model": model,
+            "input": list(texts),
+            "encoding_format": "base64",
+        }
+        if self._runner.catalog.models.get(model).entry.upstream is None:
+            # Other servers may refuse a field that OpenAI does not have.
+            body["input_type"] = "query" if is_query else "passage"
+        sink = Collected()
+        call = Call(principal=principal, body=msgspec.json.encode(body), request_id=request_id)
+        await self._runner.run(embeddings.OPERATION, call, sink)
+        return _read(bytes(sink.body), len(texts), model)
+
+
+def _read(body: bytes, number: int, model: str) -> Vectors:
+    try:
+        data = sorted(msgspec.json.decode(body, type=EmbeddingList).data, key=lambda one: one.index)
+        rows = [_vector(one.embedding) for one in data]
+        vectors = np.stack(rows)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise _wrong(model) from error
+    if len(vectors) != number or not np.isfinite(vectors).all():
+        raise _wrong(model)
+    return vectors
+
+
+def _vector(given: list[float] | str) -> npt.NDArray[np.float32]:
+    if isinstance(given, str):
+        return np.frombuffer(base64.b64decode(given), dtype="<f4")
+    return np.asarray(given, dtype=np.float32)
+
+
+def _wrong(model: str) -> StellwerkError:
+    return UpstreamError(f"{model!r} answered with something else than the vectors of the texts.")

@@ -1,0 +1,149 @@
+"""Putting a file into a vector store: read, cut, embed, save; page by page, so that it resumes."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from stellwerk.base.errors import Kind, StellwerkError
+from stellwerk.base.log import get_logger
+from stellwerk.features.files.service import Files
+from stellwerk.features.files.types import Stored
+from stellwerk.features.keys.types import Principal
+from stellwerk.features.queue.types import Job
+from stellwerk.features.stores.attached import IngestOrder
+from stellwerk.features.stores.cutting import cut, language
+from stellwerk.features.stores.index import Chunk, Index, Task
+from stellwerk.operations.embed import Embedder
+from stellwerk.ports.reading import InvalidFileError, Page, Reader, UnsupportedFileError
+
+log = get_logger("operations")
+
+# So many texts are embedded, and saved, together.
+TEXTS = 64
+FILE_ERRORS = (InvalidFileError, UnsupportedFileError)
+PASSING = {Kind.UPSTREAM, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.RATE_LIMITED}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk without its vector."""
+
+    page: int
+    text: str
+    language: str
+
+
+@dataclass(slots=True)
+class Group:
+    """Some pages that are saved together: few calls for short pages, and little to repeat."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    last: int = 0
+    total: int | None = None
+
+
+class Ingest:
+    """Does what a row of the queue with an `IngestOrder` says."""
+
+    def __init__(self, files: Files, index: Index, reader: Reader, embedder: Embedder) -> None:
+        self._files = files
+        self._index = index
+        self._reader = reader
+        self._embedder = embedder
+
+    async def run(self, job: Job, principal: Principal) -> None:
+        """Ingest, from the first page that is not saved. What is not wanted any more is left.
+
+        Raises `StellwerkError` when it failed; unless it is worth another attempt, the file in
+        the store says so too.
+        """
+        order = msgspec.json.decode(job.body, type=IngestOrder)
+        task = await self._index.task(order.store_id, order.file_id, job.id)
+        if task is None:
+            return
+        try:
+            await self._ingest(task, principal)
+        except StellwerkError as error:
+            if not _comes_again(job, error):
+                code = error.code if isinstance(error, FILE_ERRORS) else None
+                await self._index.fail(task, code or "server_error", error.message)
+            raise
+
+    async def _ingest(self, task: Task, principal: Principal) -> None:
+        principal.require_model(task.model)
+        stored = await self._files.stored(task.project_id, task.file_id)
+        done = await self._index.copy(task) or await self._read(task, stored, principal)
+        if done is not None and not await self._index.complete(done):
+            raise InvalidFileError(
+                "There is no text in the file. If it is a scan or a picture, read it by OCR first."
+            )
+
+    async def _read(self, task: Task, stored: Stored, principal: Principal) -> Task | None:
+        """The task as it stands then; None when nobody wants the file in the store any more."""
+        with tempfile.TemporaryDirectory(prefix="stellwerk-") as directory:
+            path = Path(directory) / "file"
+            await self._fetch(stored, path)
+            pages = self._reader.pages(
+                path, stored.file.filename, first=task.pages_done + 1, pictures=False
+            )
+            async with aclosing(_groups(pages, task)) as groups:
+                async for group in groups:
+                    chunks = await self._embedded(task, group.pieces, principal)
+                    saved = await self._index.save(task, chunks, group.last, group.total)
+                    if saved is None:
+                        return None
+                    task = saved
+        return task
+
+    async def _fetch(self, stored: Stored, path: Path) -> None:
+        with path.open("wb") as file:
+            async for chunk in self._files.read(stored):
+                await asyncio.to_thread(file.write, chunk)
+
+    async def _embedded(
+        self, task: Task, pieces: Sequence[Piece], principal: Principal
+    ) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        for start in range(0, len(pieces), TEXTS):
+            some = pieces[start : start + TEXTS]
+            texts = [piece.text for piece in some]
+            vectors = await self._embedder.vectors(
+                principal, task.model, texts, request_id=task.request_id
+            )
+            for piece, vector in zip(some, vectors, strict=True):
+                chunks.append(Chunk(piece.page, piece.text, piece.language, vector.tolist()))
+        return chunks
+
+
+def _comes_again(job: Job, error: StellwerkError) -> bool:
+    """Whether the queue will try again, as its worker decides too."""
+    if error.kind is Kind.RATE_LIMITED and error.retry_after is not None:
+        return True
+    return error.kind in PASSING and job.attempts < job.max_attempts
+
+
+async def _groups(pages: AsyncIterator[Page], task: Task) -> AsyncGenerator[Group]:
+    group = Group()
+    async for page in pages:
+        group.pieces += await asyncio.to_thread(_pieces, page, task)
+        group.last, group.total = page.number, page.total
+        if len(group.pieces) >= TEXTS:
+            yield group
+            group = Group()
+    if group.last:
+        yield group
+
+
+def _pieces(page: Page, task: Task) -> list[Piece]:
+    # PostgreSQL takes no NUL, and broken PDFs have them.
+    text = page.text.replace("\0", "").encode("utf-8", "replace").decode()
+    if not text.strip():
+        return []
+    spoken = language(text)
+    cuts = cut(text, task.chunk_size, task.chunk_overlap)
+    return [Piece(page.number, one, spoken) for one in cuts]

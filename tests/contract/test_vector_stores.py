@@ -1,0 +1,113 @@
+"""Vector stores with the official SDK, a real embedding model and a real worker."""
+
+from collections.abc import Iterator
+
+import openai
+import pytest
+from openai import OpenAI
+
+from tests import documents
+from tests.contract.conftest import EMBEDDING
+from tests.server import Server
+
+PAGES = [
+    "Deckblatt der Betriebsanleitung",
+    "Die Weiche 17 im Bahnhof Altona klemmt bei Frost. Das Schaltwerk XK-4711 wurde getauscht.",
+    "Die Zungen werden alle vier Wochen geölt. Zuständig ist die Frühschicht.",
+]
+MENU = "# Speiseplan\n\nAm Freitag gibt es in der Kantine Fisch mit Kartoffeln."
+
+
+@pytest.fixture(scope="module", params=["v1", "v2"])
+def client(server: Server, request: pytest.FixtureRequest) -> Iterator[OpenAI]:
+    url = f"{server.url}/{request.param}"
+    with OpenAI(api_key=server.admin_key, base_url=url, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def store(client: OpenAI) -> Iterator[str]:
+    made = client.vector_stores.create(name="manuals", metadata={"team": "track"})
+    assert made.metadata == {"team": "track", "text_embedding_model": EMBEDDING}
+    yield made.id
+    assert client.vector_stores.delete(made.id).deleted
+
+
+def test_upload_poll_search(client: OpenAI, store: str) -> None:
+    file = client.vector_stores.files.upload_and_poll(
+        vector_store_id=store,
+        file=("anleitung.pdf", documents.pdf(PAGES)),
+        attributes={"year": 2024},
+        poll_interval_ms=200,
+    )
+    assert (file.status, file.last_error) == ("completed", None)
+    menu = client.vector_stores.files.upload_and_poll(
+        vector_store_id=store, file=("menu.md", MENU.encode()), poll_interval_ms=200
+    )
+    assert menu.status == "completed"
+    for query, page in [
+        ("Wie oft muss man Öl auf die Weichenzungen geben?", 3),
+        ("XK-4711", 2),
+        ("What happens to the switch when it freezes?", 2),
+    ]:
+        hits = client.vector_stores.search(store, query=query).data
+        assert hits[0].filename == "anleitung.pdf"
+        assert (hits[0].model_extra or {})["page_number"] == page
+        assert hits[0].content[0].text == PAGES[page - 1]
+    only = client.vector_stores.search(
+        store, query="Weiche", filters={"type": "ne", "key": "year", "value": 2024}
+    )
+    assert {hit.filename for hit in only} == {"menu.md"}
+    content = client.vector_stores.files.content(menu.id, vector_store_id=store)
+    assert [part.text for part in content] == [MENU]
+    shown = client.vector_stores.retrieve(store)
+    assert (shown.status, shown.file_counts.completed) == ("completed", 2)
+    client.vector_stores.files.delete(menu.id, vector_store_id=store)
+    assert [one.id for one in client.vector_stores.files.list(store)] == [file.id]
+
+
+def test_batches(client: OpenAI, store: str) -> None:
+    files = [(f"{n}.txt", f"Blatt {n}: die Signale am Gleis {n}.".encode()) for n in range(4)]
+    batch = client.vector_stores.file_batches.upload_and_poll(
+        vector_store_id=store, files=files, poll_interval_ms=200
+    )
+    assert (batch.status, batch.file_counts.completed) == ("completed", 4)
+    listed = client.vector_stores.file_batches.list_files(
+        batch.id, vector_store_id=store, limit=2, order="asc"
+    )
+    assert len(list(listed)) == 4
+
+
+def test_the_service_s_own_dialect(client: OpenAI) -> None:
+    made = client.vector_stores.create(
+        name="visual",
+        chunking_strategy={"text_embedding_model": EMBEDDING},  # type: ignore[arg-type]
+    )
+    assert made.metadata == {"text_embedding_model": EMBEDDING}
+    file = client.files.create(file=("a.txt", PAGES[1].encode()), purpose="user_data")
+    client.vector_stores.files.create(
+        made.id,
+        file_id=file.id,
+        chunking_strategy={"chunk_size": 1024, "chunk_overlap": 100},  # type: ignore[arg-type]
+    )
+    client.vector_stores.files.poll(file.id, vector_store_id=made.id, poll_interval_ms=200)
+    hits = client.vector_stores.search(made.id, query="Frost", extra_body={"top_k_texts": 3}).data
+    assert (hits[0].content[0].type, (hits[0].model_extra or {})["file_type"]) == ("text", ".txt")
+    client.vector_stores.delete(made.id)
+
+
+def test_a_broken_file_says_so(client: OpenAI, store: str) -> None:
+    file = client.vector_stores.files.upload_and_poll(
+        vector_store_id=store,
+        file=("secret.pdf", documents.pdf(["x"], password="p")),
+        poll_interval_ms=200,
+    )
+    assert file.status == "failed"
+    assert file.last_error
+    assert (file.last_error.code, "encrypted" in file.last_error.message) == ("invalid_file", True)
+
+
+def test_what_is_not_offered_is_refused(client: OpenAI, store: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.vector_stores.search(store, query="x", extra_body={"top_k_images": 2})
+    assert caught.value.param == "top_k_images"
