@@ -224,3 +224,10 @@ def test_odd_numbers_are_brought_into_bounds(count: int) -> None:
 def test_deep_nesting_is_passed_on_unread() -> None:
     body = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert read_whole(body, "m", Tokens()) == body
+
+
+def test_a_tools_model_is_not_taken_for_the_targets_own() -> None:
+    first = event(response={"tools": [{"model": "x"}], "model": "m1"})
+    said = EventReader("mine", Tokens(), hide_usage=False).feed(stream(first, delta("a"), END))
+    assert b'[{"model":"x"}],"model":"mine"' in said
+    assert b"m1" not in said

@@ -38,6 +38,7 @@ class _Answer(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
+    model: str | None = None
     choices: list[msgspec.Raw] | None = None
     usage: _Usage | None = None
     response: _Answer | None = None
@@ -136,10 +137,15 @@ class EventReader:
 
     def _learn(self, chunk: bytes) -> None:
         """How the target writes its name is seen in its first event that has one."""
-        if found := MODEL.search(chunk):
+        found = MODEL.search(chunk)
+        if found is None:
+            return
+        told = _told(chunk[slice(*_event_around(chunk, found.start()))])
+        own = told.model or (told.response.model if told.response else None)
+        if own is not None:
             shown = msgspec.json.encode(self._shown)
-            self._old = b"" if found[1] == shown else found[0]
             self._new = b'"model":' + shown
+            self._old = b"" if own == self._shown else _spelling(chunk, own)
 
     def _without_usage(self, chunk: bytes, found: re.Match[bytes] | None) -> bytes:
         """Take the usage that stands in `chunk`, and leave out the events that are only for it."""
@@ -153,15 +159,29 @@ class EventReader:
 
     def _only_usage(self, event: bytes) -> bool:
         """Take the usage of an event. Whether it is to be left out."""
-        data = b"".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
-        try:
-            told = _event.decode(data)
-        except UNREADABLE:
-            return False
+        told = _told(event)
         usage = told.usage or (told.response.usage if told.response else None)
         if usage is not None:
             self._tokens.take(usage)
         return self._hide_usage and told.choices == [] and told.response is None
+
+
+def _told(event: bytes) -> _Event:
+    """What an event says; nothing, if it cannot be read."""
+    data = b"".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
+    try:
+        return _event.decode(data)
+    except UNREADABLE:
+        return _Event()
+
+
+def _spelling(chunk: bytes, model: str) -> bytes:
+    """The key and the value, as the target writes them for its own name; empty if unknown."""
+    named = msgspec.json.encode(model)
+    for found in MODEL.finditer(chunk):
+        if found[1].replace(b"\\/", b"/") == named:
+            return found[0]
+    return b""
 
 
 def _event_around(chunk: bytes, place: int) -> tuple[int, int]:
