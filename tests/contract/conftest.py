@@ -10,6 +10,7 @@ from tests.server import Server, running_server
 CHAT = "Qwen2.5-Coder-0.5B-Instruct"
 TINY = "SmolLM2-135M-Instruct"
 EMBEDDING = "multilingual-e5-small"
+SPEECH = "whisper-base"
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI, AzureOpenAI, OpenAI
 
-from tests.contract.conftest import CHAT, EMBEDDING, TINY
+from tests.contract.conftest import CHAT, EMBEDDING, SPEECH, TINY
 from tests.server import Server
 
 HELLO: list[Any] = [{"role": "user", "content": "Say hello."}]
@@ -23,7 +23,7 @@ def client(server: Server) -> Iterator[OpenAI]:
 
 def test_models(client: OpenAI) -> None:
     listed = client.models.list()
-    assert [model.id for model in listed] == [CHAT, TINY, EMBEDDING]
+    assert [model.id for model in listed] == [CHAT, TINY, EMBEDDING, SPEECH]
     embedding = client.models.retrieve(EMBEDDING)
     assert embedding.model_extra is not None
     assert embedding.model_extra["meta_data"]["hidden_size"] == 384
@@ -165,7 +165,7 @@ def test_azure_client(server: Server) -> None:
 @pytest.mark.parametrize("prefix", ["/v1", "/v2/coding"])
 def test_other_base_urls(server: Server, prefix: str) -> None:
     with OpenAI(api_key=server.admin_key, base_url=server.url + prefix) as client:
-        assert len(client.models.list().data) == 3
+        assert len(client.models.list().data) == 4
         answer = client.chat.completions.create(model=TINY, messages=HELLO, max_tokens=2)
     assert answer.object == "chat.completion"
 

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.contract.conftest import CHAT, EMBEDDING, TINY
+import pytest
+
+from tests.contract.conftest import CHAT, EMBEDDING, SPEECH, TINY
 from tests.server import Server
+from tests.sound import encoded, spoken
 
 SEEDS = Path(__file__).parent / "seeds"
 HOST = "https://llm-server.llmhub.t-systems.net"
@@ -50,7 +53,7 @@ def execute(server: Server, command: list[str]) -> str:
 
 def after_list(output: str) -> str:
     """What was printed after the list of models that every snippet starts with."""
-    return output.split(EMBEDDING + "\n", 1)[1]
+    return output.split(SPEECH + "\n", 1)[1]
 
 
 def test_models_are_listed(server: Server) -> None:
@@ -59,6 +62,7 @@ def test_models_are_listed(server: Server) -> None:
         CHAT,
         TINY,
         EMBEDDING,
+        SPEECH,
     ]
 
 
@@ -87,7 +91,23 @@ def test_embeddings(server: Server) -> None:
 
 
 def test_audio_models(server: Server) -> None:
-    assert run(server, "audio_models.py") == ""
+    assert run(server, "audio_models.py") == f"{SPEECH}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [("audio_transcription.py", "transcribe"), ("audio_translation.py", "translate")],
+)
+def test_audio(server: Server, tmp_path: Path, name: str, task: str) -> None:
+    recording = tmp_path / "recording.mp3"
+    said = "Eine kleine Katze sitzt auf dem Tisch und trinkt Milch."
+    recording.write_bytes(encoded(spoken(said, "de"), "mp3"))
+    text = snippet(server, name).replace("/path/to/audio_file.mp3", str(recording))
+    output = execute(server, [sys.executable, "-c", text])
+    assert f"task='{task}'" in output
+    assert "duration=3." in output
+    if task == "transcribe":
+        assert "Katze" in output
 
 
 def test_function_calling(server: Server) -> None:

@@ -19,13 +19,14 @@ from stellwerk.features.keys.errors import ModelForbiddenError, ScopeMissingErro
 from stellwerk.features.keys.types import Principal, Scope
 from stellwerk.features.limits.service import admission
 from stellwerk.features.usage.types import UsageRow
-from stellwerk.operations import chat_completions, embeddings
+from stellwerk.operations import chat_completions, embeddings, transcriptions
 from stellwerk.operations.meter import Books
 from stellwerk.operations.operation import Call
 from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers
 from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
+from stellwerk.wire.form import Part, read_parts, write_parts
 from tests.scripted import EVENTS, Script, Scripted, chunk, scripted, whole
 
 
@@ -81,6 +82,12 @@ async def line(database: Database, script: Script) -> AsyncIterator[Line]:
         pool = Pool(base.address, Timeouts(), None)
         entries = [
             {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url, "model": "m1"}},
+            {
+                "id": "ears",
+                "type": "STT",
+                "aliases": ["whisper-1"],
+                "upstream": {"url": upstream.url},
+            },
             {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": upstream.url}},
         ]
         models = [Model(ModelEntry.model_validate(entry), "file", 0) for entry in entries]
@@ -231,3 +238,36 @@ async def test_deep_nesting_is_refused(database: Database) -> None:
             await hub.run(body)
         with pytest.raises(InvalidRequestError, match="empty"):
             await hub.run(b" ")
+
+
+FORM = "multipart/form-data; boundary=b"
+RECORDING = Part("file", b"\0sound\r\n", "a.wav", "audio/wav")
+
+
+@pytest.mark.parametrize("fields", [[Part("model", b"whisper-1")], []])
+async def test_a_form_reaches_the_upstream_with_its_name_there(
+    database: Database, fields: list[Part]
+) -> None:
+    async with line(database, answer) as hub:
+        body = write_parts([RECORDING, *fields, Part("language", b"de")], FORM)
+        named = None if fields else "whisper-1"
+        call = Call(principal(), body, "r", named, FORM.encode())
+        await hub.runner.run(transcriptions.OPERATION, call, Memory())
+    assert read_parts(hub.upstream.bodies[0], FORM) == [
+        Part("model", b"m1"),
+        RECORDING,
+        Part("language", b"de"),
+    ]
+    # A recording is no text: it is not taken for a prompt of so many tokens.
+    assert hub.rows[0].prompt_tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"), [(b"application/json", 415), (b"", 415), (FORM.encode(), 400)]
+)
+async def test_a_body_that_is_no_form(database: Database, content_type: bytes, status: int) -> None:
+    async with line(database, answer) as hub:
+        call = Call(principal(), b'{"model":"chat"}', "r", None, content_type)
+        with pytest.raises(StellwerkError) as refusal:
+            await hub.runner.run(transcriptions.OPERATION, call, Memory())
+    assert refusal.value.kind.status == status

@@ -225,7 +225,9 @@ class ModelEntry(Entry):
     )
     type: ModelType = Field(default="LLM", description="What it does.")
     aliases: tuple[Line, ...] = Field(default=(), max_length=100, description="Other names of it.")
-    engine: Line | None = Field(default=None, description="Local engine: `llama` or `e5`.")
+    engine: Line | None = Field(
+        default=None, description="Local engine: `llama`, `e5` or `speech`."
+    )
     options: EngineOptions = Field(default_factory=dict, description="Settings of that engine.")
     files: tuple[WeightFile, ...] = Field(default=(), max_length=100, description="Its weights.")
     upstream: UpstreamEntry | None = Field(

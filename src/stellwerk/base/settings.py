@@ -238,6 +238,9 @@ class Settings(BaseSettings):
     max_body: ByteSize = Field(
         ByteSize(16 * 2**20), description="Largest request body of the JSON verbs."
     )
+    max_recording: ByteSize = Field(
+        ByteSize(256 * 2**20), description="Largest request body of the verbs that take a file."
+    )
     starter_models: bool = Field(
         True, description="Offer the starter models beside those of `[[models]]`."
     )

@@ -108,7 +108,8 @@ async def _serve(orders: Orders, settings: Settings, config: uvicorn.Config) -> 
             hub.runner,
             hub.keyring,
             max_body=hub.max_body,
-            operations=OPERATIONS,
+            # Uploads are large and rare, and the other side reads them as well.
+            operations=[operation for operation in OPERATIONS if not operation.form],
             prefixes=PREFIXES,
         )
         config.http = partial(LaneProtocol, lane)  # type: ignore[assignment]
@@ -147,4 +148,5 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             ),
             max_body=settings.max_body,
             queueing=Queueing(queue, waiting, Quota(queue, settings.queue), settings.queue),
+            max_recording=settings.max_recording,
         )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from stellwerk.base.errors import InvalidRequestError
+from stellwerk.operations import form
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.wire.decode import decode
 
@@ -47,14 +48,16 @@ _fields = msgspec.json.Decoder(Fields)
 LARGE = 4096
 
 
-def outline(call: Call) -> tuple[Outline, Fields | None]:
+def outline(operation: Operation, call: Call) -> tuple[Outline, Fields | None]:
     """What the hub must know of a body, and for a large one its fields, not yet decoded.
 
     Raises `InvalidRequestError` that names the field.
     """
     fields = None
     try:
-        if len(call.body) < LARGE:
+        if operation.form:
+            read = _of_form(call)
+        elif len(call.body) < LARGE:
             read = _outline.decode(call.body)
         else:
             fields = _fields.decode(call.body)
@@ -70,8 +73,17 @@ def outline(call: Call) -> tuple[Outline, Fields | None]:
     return read, fields
 
 
+def _of_form(call: Call) -> Outline:
+    fields = form.texts(call)
+    stream = fields.get("stream", "").lower() in {"true", "1"}
+    return Outline(model=fields.get("model"), stream=stream)
+
+
 def check(operation: Operation, call: Call, asked: Outline) -> None:
     """Decode all of the body for its errors: a local engine would say the same, but later."""
+    if operation.form:
+        form.check(operation, call)
+        return
     decode(addressed(call, asked, None, asked.model or "", add_usage=False), operation.request)
 
 

@@ -8,6 +8,7 @@ from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
 from stellwerk.base.telemetry import CLIENT_GONE
 from stellwerk.features.limits.gate import FreePermit, Permit
+from stellwerk.operations import form
 from stellwerk.operations.body import Fields, Outline, addressed
 from stellwerk.operations.meter import BYTES_A_TOKEN, Meter
 from stellwerk.operations.operation import Call, Operation
@@ -123,6 +124,8 @@ class Flight:
                 body = addressed(
                     call, self._asked, self._fields, route.model, add_usage=self._hides_usage
                 )
+            elif not route.local:
+                body = form.addressed(call, route.model)
             self._exchange = route.begin(
                 self._operation.path, body, call.content_type, call.request_id, self
             )

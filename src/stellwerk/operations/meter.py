@@ -54,7 +54,7 @@ class Meter:
         metrics.running[self._operation, model.id] -= 1
         series = metrics.series(self._operation, model.id, self.target)
         if not tokens.known and first:
-            tokens.prompt = len(call.body) // BYTES_A_TOKEN
+            tokens.prompt = call.prompt_size // BYTES_A_TOKEN
         series.add(status, began, first, ended, tokens.completion)
         series.prompt += tokens.prompt
         series.cached += tokens.cached

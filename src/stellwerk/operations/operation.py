@@ -13,8 +13,9 @@ from stellwerk.features.keys.types import Principal, Scope
 class Operation:
     """One verb of the API, for every door.
 
-    `request` is the whole shape of the body, `response` that of the answer and `event` that of one
-    server-sent event, where the verb can stream. `serves` says which models can do it.
+    `request` is the whole shape of the body: JSON, or a multipart form where `form` is set.
+    `response` is that of the answer, which may be plain text where `plain_text` is set, and `event`
+    that of one server-sent event, where the verb can stream. `serves` says which models can do it.
     `tells_usage`: a stream tells its usage when `stream_options.include_usage` asks for it. `raw`:
     the text goes to the model as it is, which providers of closed models do not offer.
     """
@@ -31,6 +32,8 @@ class Operation:
     scope: Scope = Scope.INFERENCE
     tells_usage: bool = False
     raw: bool = False
+    form: bool = False
+    plain_text: bool = False
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -45,3 +48,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     request_id: str
     model: str | None = None
     content_type: bytes = b"application/json"
+
+    @property
+    def prompt_size(self) -> int:
+        """Bytes of text that the model reads, as far as it is known; a form holds a file."""
+        return 0 if self.content_type.startswith(b"multipart/") else len(self.body)

@@ -1,10 +1,18 @@
 """The one list of operations. Every door iterates it."""
 
-from stellwerk.operations import chat_completions, completions, embeddings
+from stellwerk.operations import (
+    chat_completions,
+    completions,
+    embeddings,
+    transcriptions,
+    translations,
+)
 from stellwerk.operations.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     chat_completions.OPERATION,
     completions.OPERATION,
     embeddings.OPERATION,
+    transcriptions.OPERATION,
+    translations.OPERATION,
 )

@@ -62,7 +62,7 @@ class Runner:
 
         Raises `StellwerkError` for a call that cannot be: `outlet` hears nothing of it.
         """
-        asked, fields = outline(call)
+        asked, fields = outline(operation, call)
         name = asked.model or ""
         plan = self.plans.get((call.principal.key_id, operation.name, name))
         if (
@@ -96,7 +96,7 @@ class Runner:
 
         Gives the model that it names. Raises `StellwerkError`.
         """
-        asked, _ = outline(call)
+        asked, _ = outline(operation, call)
         plan = self._plan(operation, call, asked.model or "")
         if plan.routes[0].local:
             check(operation, call, asked)
@@ -142,6 +142,6 @@ def _demand(model: Model, call: Call, asked: Outline) -> Demand:
     if model.entry.type == "LLM":
         most = model.entry.meta_data.max_output_length or USUAL_OUTPUT
         output = min(asked.longest_answer or most, most * (asked.n or 1))
-    prompt = len(call.body) // BYTES_A_TOKEN
+    prompt = call.prompt_size // BYTES_A_TOKEN
     prices = model.entry.prices
     return Demand(prompt, output, cost(prices, prompt, 0, output) if prices else 0)

@@ -72,10 +72,16 @@ def routes() -> FastAPI:
     return app
 
 
+# Base URLs that the speech clients were once documented with; `/audio` is a part of the verb's path
+# too, so that the first of them answers below `/audio/audio` as well.
+AUDIO_PREFIXES = ("", "/audio", "/v2/audio", "/v1/audio")
+
+
 def _mount_verbs(app: FastAPI) -> None:
     for operation in OPERATIONS:
         endpoint = VerbEndpoint(operation)
-        for prefix in PREFIXES:
+        more = AUDIO_PREFIXES if operation.path.startswith("/audio/") else ()
+        for prefix in PREFIXES + more:
             route = Route(prefix + operation.path, endpoint, methods=["POST"])
             app.router.routes.append(route)
         queued = Route("/queue" + operation.path, QueuedEndpoint(operation), methods=["POST"])

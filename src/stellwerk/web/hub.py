@@ -60,6 +60,7 @@ class Hub:
     exposition: Callable[[], Awaitable[bytes]]
     max_body: int
     queueing: Queueing
+    max_recording: int = 256 * 2**20
 
     @property
     def files(self) -> Files:

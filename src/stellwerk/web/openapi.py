@@ -77,6 +77,8 @@ def _schemas() -> tuple[dict[type[Any], Any], dict[str, Any]]:
 
 def _verb(operation: Operation, schemas: dict[type[Any], Any]) -> dict[str, Any]:
     answers: dict[str, Any] = {"application/json": {"schema": schemas[operation.response]}}
+    if operation.plain_text:
+        answers["text/plain"] = {"schema": {"type": "string"}}
     if operation.event is not None:
         answers["text/event-stream"] = {"schema": schemas[operation.event]}
     failure = {"application/json": {"schema": schemas[ErrorBody]}}
@@ -89,7 +91,7 @@ def _verb(operation: Operation, schemas: dict[type[Any], Any]) -> dict[str, Any]
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {
+                "multipart/form-data" if operation.form else "application/json": {
                     "schema": schemas[operation.request],
                     "example": operation.example,
                 }

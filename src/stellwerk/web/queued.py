@@ -13,11 +13,12 @@ from stellwerk.features.queue.waiting import Watch
 from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
 from stellwerk.http.prefer import Preference, RawHeaders, preference, urgency, value
+from stellwerk.operations import form
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
 from stellwerk.web.held import PLACE, Holding
 from stellwerk.web.hub import Hub
-from stellwerk.web.verbs import AsgiSink, ClientGoneError, read_body, unless_gone
+from stellwerk.web.verbs import AsgiSink, ClientGoneError, body_of, content_type_of, unless_gone
 
 log = get_logger("web")
 
@@ -44,8 +45,13 @@ class QueuedEndpoint:
         sink = AsgiSink(send)
         try:
             principal = await hub.keyring.principal(api_key(scope["headers"]))
-            body = await read_body(scope, receive, hub.max_body)
-            call = Call(principal=principal, body=body, request_id=scope["state"]["request_id"])
+            body = await body_of(self.operation, hub, scope, receive)
+            call = Call(
+                principal=principal,
+                body=body,
+                request_id=scope["state"]["request_id"],
+                content_type=content_type_of(self.operation, scope),
+            )
             queued = _Queued(hub, self.operation, call, scope["headers"])
             await unless_gone(queued.run(sink), receive)
         except StellwerkError as error:
@@ -98,10 +104,11 @@ class _Queued:
             operation=self.operation.name,
             model=model.id,
             body=self.call.body,
+            content_type=self.call.content_type.decode("latin-1"),
             stream=stream,
             urgency=urgency(self.headers),
             held=held,
-            digest=_digest(self.call.body),
+            digest=_digest(self.operation, self.call),
             idempotency_key=_idempotency_key(self.headers),
             retention=_retention(self.headers, settings.retention),
             max_attempts=settings.attempts,
@@ -139,9 +146,11 @@ class _Queued:
         await _refuse(sink, error, [(b"x-should-retry", b"true"), (b"location", place.encode())])
 
 
-def _digest(body: bytes) -> bytes:
+def _digest(operation: Operation, call: Call) -> bytes:
     """Over what the body says, not how it is written: the repetition may be written anew."""
-    plain = msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
+    if operation.form:
+        return form.digest(call)
+    plain = msgspec.json.encode(msgspec.json.decode(call.body), order="deterministic")
     return hashlib.sha256(plain).digest()
 
 

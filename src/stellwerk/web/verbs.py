@@ -57,12 +57,13 @@ class VerbEndpoint:
         sink = AsgiSink(send)
         try:
             principal = await hub.keyring.principal(api_key(scope["headers"]))
-            body = await read_body(scope, receive, hub.max_body)
+            body = await body_of(self.operation, hub, scope, receive)
             call = Call(
                 principal=principal,
                 body=body,
                 request_id=scope["state"]["request_id"],
                 model=scope["path_params"].get("model"),
+                content_type=content_type_of(self.operation, scope),
             )
             await unless_gone(hub.runner.run(self.operation, call, sink), receive)
         except StellwerkError as error:
@@ -82,13 +83,28 @@ class VerbEndpoint:
             log.info("client gone", operation=self.operation.name)
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises `BodyTooLargeError` as soon as it is known to pass `limit` bytes."""
-    headers = dict(scope["headers"])
-    if headers.get(b"content-type", b"").startswith(b"multipart/"):
+async def body_of(operation: Operation, hub: Hub, scope: Scope, receive: Receive) -> bytes:
+    """The whole body of a verb, with the limit that its kind has."""
+    if not operation.form and _content_type(scope).startswith(b"multipart/"):
         raise InvalidRequestError(
             "This takes a JSON body, not multipart.", kind=Kind.MEDIA_TYPE, code="media_type"
         )
+    return await read_body(scope, receive, hub.max_recording if operation.form else hub.max_body)
+
+
+def content_type_of(operation: Operation, scope: Scope) -> bytes:
+    """What a JSON verb is sent is JSON, whatever its header says."""
+    return _content_type(scope) if operation.form else b"application/json"
+
+
+def _content_type(scope: Scope) -> bytes:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    return headers.get(b"content-type", b"")
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises `BodyTooLargeError` as soon as it is known to pass `limit` bytes."""
+    headers = dict(scope["headers"])
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit:
         raise too_large(limit)

@@ -24,7 +24,7 @@ def decode(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), shape) from error
+        raise explained(str(error), shape) from error
     except RecursionError as error:
         message = "The body is nested too deeply."
         raise InvalidRequestError(message, code="invalid_json") from error
@@ -33,7 +33,8 @@ def decode(body: bytes, shape: type[T]) -> T:
         raise InvalidRequestError(message, code="invalid_json") from error
 
 
-def _explained(text: str, shape: type) -> InvalidRequestError:
+def explained(text: str, shape: type) -> InvalidRequestError:
+    """What msgspec says of a body of this `shape`, in our words."""
     place = _PLACE.search(text)
     message, param = (text[: place.start()], place.group(1)) if place else (text, "")
     param = param.replace("[...]", "")

@@ -25,7 +25,12 @@ class Verb:
 
     async def __call__(self, job: Job, sink: Sink) -> None:
         principal = await self.keyring.holder(job.key_id)
-        call = Call(principal=principal, body=job.body, request_id=job.id)
+        call = Call(
+            principal=principal,
+            body=job.body,
+            request_id=job.id,
+            content_type=job.content_type.encode("latin-1"),
+        )
         await self.runner.run(self.operation, call, sink)
 
 

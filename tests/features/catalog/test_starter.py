@@ -4,11 +4,12 @@ from stellwerk.features.catalog.starter import starter_models
 from stellwerk.features.weights.store import Store
 
 
-def test_a_chat_model_a_tiny_one_and_one_for_embeddings() -> None:
+def test_which_models_there_are() -> None:
     assert [(entry.id, entry.type, entry.engine) for entry in starter_models()] == [
         ("Qwen2.5-Coder-0.5B-Instruct", "LLM", "llama"),
         ("SmolLM2-135M-Instruct", "LLM", "llama"),
         ("multilingual-e5-small", "EMBEDDING", "e5"),
+        ("whisper-base", "STT", "speech"),
     ]
 
 

@@ -1,0 +1,1 @@
+"""Whisper speech models, run by faster-whisper."""

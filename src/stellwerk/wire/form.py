@@ -1,0 +1,155 @@
+"""Multipart forms: a body in bytes, its parts, and the struct that they stand for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
+
+from stellwerk.base.errors import InvalidRequestError, Kind
+from stellwerk.wire.decode import explained
+
+T = TypeVar("T")
+
+STEP = 2**18
+MOST_PARTS = 64
+LONGEST_FIELD = 64 * 2**10
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One field of a form. `filename` is None for a text."""
+
+    name: str
+    content: bytes
+    filename: str | None = None
+    content_type: str | None = None
+
+
+def read_parts(body: bytes, content_type: str, *, files: bool = True) -> list[Part]:
+    """The fields of a form, in order. With `files` false the contents of files are left out.
+
+    Raises `InvalidRequestError` for what is no form.
+    """
+    parser = PushMultipartParser(_boundary(content_type), max_segment_count=MOST_PARTS)
+    try:
+        with parser:
+            found = list(_parts(parser, body, files))
+            parser.close()
+    except ParserLimitReached as error:
+        message = f"The form has more than {MOST_PARTS} fields, or too long a header."
+        raise InvalidRequestError(message, code="invalid_form") from error
+    except MultipartError as error:
+        message = f"The body is not a valid multipart form: {error}."
+        raise InvalidRequestError(message, code="invalid_form") from error
+    return found
+
+
+def write_parts(parts: Iterable[Part], content_type: str) -> bytes:
+    """The body of a form of this content type, which names the boundary."""
+    boundary = _boundary(content_type).encode("latin-1")
+    pieces: list[bytes] = []
+    for part in parts:
+        pieces += (b"--", boundary, b"\r\n", _head(part), b"\r\n\r\n", part.content, b"\r\n")
+    return b"".join([*pieces, b"--", boundary, b"--\r\n"])
+
+
+def decode_form(parts: Iterable[Part], shape: type[T]) -> T:
+    """The struct that the fields stand for. Raises `InvalidRequestError` that names the field.
+
+    A field that is a list has a name that ends with `[]`, which may be left out; `a[b]` is the
+    field `b` of the object `a`. An empty text counts as not given.
+    """
+    lists = {name for name in _names(shape) if name.endswith("[]")}
+    fields: dict[str, Any] = {}
+    for part in parts:
+        if part.filename is None and not part.content:
+            continue
+        _put(fields, part, lists)
+    try:
+        return msgspec.convert(fields, shape, strict=False, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise explained(str(error), shape) from error
+
+
+def _names(shape: type[Any]) -> list[str]:
+    return [field.encode_name for field in msgspec.structs.fields(shape)]
+
+
+def _put(fields: dict[str, Any], part: Part, lists: set[str]) -> None:
+    value = part.content if part.filename is not None else text_of(part)
+    if part.name in lists or f"{part.name}[]" in lists:
+        fields.setdefault(f"{part.name.removesuffix('[]')}[]", []).append(value)
+        return
+    outer, bracket, inner = part.name.partition("[")
+    place: Any = fields
+    name = part.name
+    if bracket and inner.endswith("]"):
+        place, name = fields.setdefault(outer, {}), inner[:-1]
+    if not isinstance(place, dict) or name in place:
+        raise InvalidRequestError(f"`{part.name}` is given twice.", param=part.name)
+    place[name] = value
+
+
+def text_of(part: Part) -> str:
+    """The text of a field. Raises `InvalidRequestError`."""
+    try:
+        return part.content.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(f"`{part.name}` is not UTF-8 text.", param=part.name) from error
+
+
+def _boundary(content_type: str) -> str:
+    kind, options = parse_options_header(content_type)
+    boundary: str = options.get("boundary", "")
+    if kind != "multipart/form-data" or not boundary or not boundary.isascii():
+        raise InvalidRequestError(
+            "This takes a form: `Content-Type: multipart/form-data; boundary=...`.",
+            kind=Kind.MEDIA_TYPE,
+            code="media_type",
+        )
+    return boundary
+
+
+def _parts(parser: PushMultipartParser, body: bytes, files: bool) -> Iterator[Part]:
+    chunks: list[bytes] = []
+    segment: MultipartSegment | None = None
+    view = memoryview(body)
+    for start in range(0, len(view), STEP):
+        for event in parser.parse(bytes(view[start : start + STEP])):
+            if isinstance(event, MultipartSegment):
+                segment, chunks = event, []
+            elif segment is None:
+                continue
+            elif event is None:
+                yield _part(segment, b"".join(chunks))
+            elif files or segment.filename is None:
+                chunks.append(bytes(event))
+
+
+def _part(segment: MultipartSegment, content: bytes) -> Part:
+    name = segment.name or ""
+    if segment.filename is None and len(content) > LONGEST_FIELD:
+        raise InvalidRequestError(f"`{name}` is longer than {LONGEST_FIELD} bytes.", param=name)
+    return Part(name, content, segment.filename, segment.header("Content-Type"))
+
+
+def _head(part: Part) -> bytes:
+    head = f'Content-Disposition: form-data; name="{_quoted(part.name)}"'
+    if part.filename is not None:
+        head += f'; filename="{_quoted(part.filename)}"'
+    if part.content_type is not None:
+        head += f"\r\nContent-Type: {part.content_type}"
+    return head.encode()
+
+
+def _quoted(text: str) -> str:
+    """As browsers write it (the WHATWG's form encoding)."""
+    return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")

@@ -1,0 +1,23 @@
+import os
+from openai import OpenAI
+
+client = OpenAI(
+    api_key=os.getenv('API_KEY'),
+    base_url=os.getenv('API_BASE') + '/audio' # /audio endpoint for transcription and translation
+)
+
+import time
+
+audio_file_path = "/path/to/audio_file.mp3" # Path to your audio file
+
+start = time.time()
+with open(audio_file_path, "rb") as audio_file:
+    translation = client.audio.translations.create(
+        model="whisper-1",
+        file=audio_file,
+        temperature=1.0
+    )
+stop = time.time()
+
+print("\nTime taken: ", stop - start)
+print("Translation:", translation)

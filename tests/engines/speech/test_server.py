@@ -1,0 +1,166 @@
+import asyncio
+import itertools
+
+import numpy as np
+import psutil
+import pytest
+
+from tests.engines.speech.conftest import LONGEST, Client, Engine
+from tests.sound import (
+    AUSTEN,
+    RATE,
+    austen,
+    encoded,
+    music,
+    noise,
+    samples,
+    silence,
+    spoken,
+    word_errors,
+    words,
+)
+
+SHORT, OTHER = "austen-0880.flac", "austen-0930.flac"
+GERMAN = "Eine kleine Katze sitzt auf dem Tisch und trinkt Milch. Das Wetter ist heute schön."
+
+
+async def test_real_speech_is_understood(client: Client) -> None:
+    answers = [await client.heard(austen(name)) for name in AUSTEN]
+    assert {answer["language"] for answer in answers} == {"en"}
+    errors = sum(
+        word_errors(said, answer["text"])
+        for said, answer in zip(AUSTEN.values(), answers, strict=True)
+    )
+    assert errors <= 0.03 * sum(len(words(said)) for said in AUSTEN.values())
+
+
+async def test_german_is_told_from_english_and_written_down(client: Client) -> None:
+    answer = await client.heard(encoded(spoken(GERMAN, "de"), "mp3"))
+    assert (answer["task"], answer["language"]) == ("transcribe", "de")
+    assert word_errors(GERMAN, answer["text"]) <= 5, answer["text"]
+    assert answer["usage"]["total_tokens"] > 8
+
+
+async def test_the_times_of_words(client: Client) -> None:
+    """Two clips with silence between: where each begins and ends is known."""
+    first, second = samples(austen(SHORT)), samples(austen(OTHER))
+    sound = np.concatenate([silence(2), first, silence(4), second])
+    answer = await client.heard(
+        encoded(sound, "webm", rate=48_000),
+        response_format="verbose_json",
+        timestamp_granularities__="word",
+        language="en",
+    )
+    heard = answer["words"]
+    assert words(" ".join(word["word"] for word in heard)) == words(
+        f"{AUSTEN[SHORT]} {AUSTEN[OTHER]}"
+    )
+    assert all(before["end"] <= after["start"] for before, after in itertools.pairwise(heard))
+    begins, ends = voiced(first)
+    later = 2 + len(first) / RATE + 4
+    he, man = heard[0], next(word for word in heard if word["word"].startswith("man"))
+    assert he["start"] == pytest.approx(2 + begins, abs=0.3)
+    assert man["end"] == pytest.approx(2 + ends, abs=0.3)
+    assert heard[8]["start"] == pytest.approx(later + voiced(second)[0], abs=0.3)
+    assert answer["duration"] == pytest.approx(len(sound) / RATE, abs=0.1)
+    assert "segments" not in answer
+
+
+def voiced(sound: np.ndarray) -> tuple[float, float]:
+    """Seconds at which a clip without noise begins and ends to be loud."""
+    power = (sound[: len(sound) // 160 * 160].reshape(-1, 160) ** 2).mean(axis=1)
+    loud = np.flatnonzero(power > 0.01 * power.max())
+    return loud[0] / 100, (loud[-1] + 1) / 100
+
+
+async def test_a_stream_and_what_it_adds_up_to(client: Client) -> None:
+    sound = np.concatenate([samples(austen(SHORT)), silence(3), samples(austen(OTHER))])
+    *deltas, done = await client.heard(encoded(sound), stream="true", language="en")
+    assert {event["type"] for event in deltas} == {"transcript.text.delta"}
+    assert len(deltas) >= 2
+    assert done["type"] == "transcript.text.done"
+    assert "".join(event["delta"] for event in deltas) == done["text"]
+    assert done["usage"]["seconds"] == 10
+
+
+async def test_subtitles_and_likelihoods(client: Client) -> None:
+    srt = await client.heard(austen(SHORT), response_format="srt", language="en")
+    assert srt.startswith("1\n00:00:00,")
+    assert word_errors(AUSTEN[SHORT], srt.split("\n", 2)[2]) <= 1
+    answer = await client.heard(austen(SHORT), include__="logprobs", language="en")
+    assert "".join(word["token"] for word in answer["logprobs"]).strip() == answer["text"]
+    assert all(-5 < word["logprob"] <= 0 for word in answer["logprobs"])
+
+
+async def test_a_translation_says_so_and_ends(client: Client) -> None:
+    answer = await client.heard(encoded(spoken(GERMAN, "de")), "translations", language="de")
+    assert (answer["task"], answer["language"]) == ("translate", "de")
+    assert answer["text"]
+    assert not set(words(answer["text"])) & {"und", "dem", "ist"}
+
+
+@pytest.mark.parametrize(
+    "sound", [silence(60), noise(60), music(60)], ids=["silence", "noise", "music"]
+)
+async def test_nothing_is_invented(client: Client, sound: np.ndarray) -> None:
+    answer = await client.heard(encoded(sound))
+    assert answer["text"] == ""
+    assert answer["duration"] == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    ("file", "fields", "param"),
+    [
+        (b"", {}, "file"),
+        (b"no recording", {}, "file"),
+        (b"no recording", {"stream": "true"}, "file"),
+        (None, {}, "file"),
+        (b"x", {"language": "tlh"}, "language"),
+        (b"x", {"response_format": "diarized_json"}, "response_format"),
+        (b"x", {"temperature": "3"}, "temperature"),
+        (encoded(silence(LONGEST + 1)), {}, "file"),
+    ],
+    ids=["empty", "text", "stream", "missing", "language", "diarized", "temperature", "long"],
+)
+async def test_refusals(
+    client: Client, file: bytes | None, fields: dict[str, str], param: str
+) -> None:
+    status, answer = await client.post(file, **fields)
+    assert status == 400, answer
+    assert answer["error"]["param"] == param
+
+
+async def test_a_long_recording_does_not_hold_up_a_short_one(
+    client: Client, engine: Engine
+) -> None:
+    """Windows take turns, and a request that is given up stops."""
+    clip = np.concatenate([samples(austen(name)) for name in AUSTEN])
+    long = asyncio.create_task(client.post(encoded(np.tile(clip, 20)), language="en"))
+    await asyncio.sleep(0.5)
+    short = await client.heard(austen(SHORT), language="en")
+    assert word_errors(AUSTEN[SHORT], short["text"]) == 0
+    assert not long.done()
+    long.cancel()
+    await asyncio.gather(long, return_exceptions=True)
+    process = psutil.Process(engine.process.pid)
+    # The window that runs is ended; then the engine rests.
+    for _ in range(600):
+        before = process.cpu_times().user
+        await asyncio.sleep(0.5)
+        if process.cpu_times().user - before < 0.02:
+            return
+    pytest.fail("the engine still works for a request that was given up")
+
+
+@pytest.mark.long
+async def test_ten_minutes_take_no_more_memory_than_five(client: Client, engine: Engine) -> None:
+    clip = np.concatenate([samples(austen(name)) for name in AUSTEN])
+    process = psutil.Process(engine.process.pid)
+    used = []
+    for times in (12, 24):
+        file = encoded(np.tile(clip, times), "mp3")
+        answer = await client.heard(file, language="en")
+        assert answer["duration"] == pytest.approx(len(clip) * times / RATE, abs=1)
+        assert answer["text"].count("Dashwood") >= times - 2
+        used.append(process.memory_info().rss)
+    assert used[1] < used[0] + 60 * 2**20

@@ -1,0 +1,99 @@
+from typing import Any
+
+import pytest
+
+from stellwerk.base.errors import InvalidRequestError
+from stellwerk.wire.audio import ServerVad, TranscriptionRequest
+from stellwerk.wire.form import Part, decode_form, read_parts, write_parts
+
+FORM = "multipart/form-data; boundary=b"
+FILE = Part("file", b"\0\r\n--sound", 'a".mp3', "audio/mpeg")
+
+
+def request(**fields: Any) -> TranscriptionRequest:
+    texts = [
+        Part(name, value.encode())
+        for name, given in {"model": "m", **fields}.items()
+        for value in ((given,) if isinstance(given, str) else given)
+    ]
+    body = write_parts([FILE, *texts], FORM)
+    return decode_form(read_parts(body, FORM), TranscriptionRequest)
+
+
+def test_a_form_is_read_as_it_was_written() -> None:
+    parts = [Part("prompt", "Gleis 9¾".encode()), FILE]
+    read = read_parts(write_parts(parts, FORM), FORM)
+    assert [part.content for part in read] == [part.content for part in parts]
+    assert (read[0].filename, read[1].filename, read[1].content_type) == (
+        None,
+        'a".mp3',
+        "audio/mpeg",
+    )
+
+
+def test_a_large_file_is_whole() -> None:
+    sound = bytes(range(256)) * 4096
+    body = write_parts([Part("file", sound, "f"), Part("model", b"m")], FORM)
+    assert read_parts(body, FORM)[0].content == sound
+    assert read_parts(body, FORM, files=False)[0].content == b""
+
+
+def test_texts_become_what_the_fields_are() -> None:
+    read = request(
+        temperature="0.5",
+        stream="true",
+        language="",
+        **{"timestamp_granularities[]": ("word", "segment"), "include": "logprobs"},
+    )
+    assert read.file == FILE.content
+    assert (read.temperature, read.stream, read.language) == (0.5, True, None)
+    assert read.timestamp_granularities == ["word", "segment"]
+    assert read.include == ["logprobs"]
+
+
+def test_an_object_comes_in_its_fields() -> None:
+    read = request(
+        **{"chunking_strategy[type]": "server_vad", "chunking_strategy[threshold]": "0.7"}
+    )
+    assert read.chunking_strategy == ServerVad(type="server_vad", threshold=0.7)
+    assert request(chunking_strategy="auto").chunking_strategy == "auto"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"temperature": "2"}, "temperature"),
+        ({"temperature": "warm"}, "temperature"),
+        ({"response_format": "pdf"}, "response_format"),
+        ({"timestamp_granularities[]": "letter"}, "timestamp_granularities[]"),
+        ({"model": ("a", "b")}, "model"),
+        ({"chunking_strategy": "auto", "chunking_strategy[type]": "x"}, "chunking_strategy[type]"),
+    ],
+)
+def test_the_field_at_fault_is_named(fields: Any, param: str) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        request(**fields)
+    assert str(refusal.value.param).startswith(param)
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        decode_form([Part("model", b"m")], TranscriptionRequest)
+    assert refusal.value.param == "file"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"", "application/json"),
+        (b"", "multipart/form-data"),
+        (b"", FORM),
+        (b"nonsense", FORM),
+        (b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\ncut', FORM),
+        (write_parts([Part("a", b"x" * 70_000)], FORM), FORM),
+        (write_parts([Part("a", b"")] * 70, FORM), FORM),
+    ],
+)
+def test_what_is_no_form_is_refused(body: bytes, content_type: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        read_parts(body, content_type)
