@@ -21,7 +21,8 @@ def fields() -> Iterator[tuple[str, dict[str, Any]]]:
 def test_every_verb_is_there_with_an_example() -> None:
     for operation in OPERATIONS:
         verb = DOCUMENT["paths"][f"/v2{operation.path}"]["post"]
-        content = verb["requestBody"]["content"]["application/json"]
+        kind = "multipart/form-data" if operation.form else "application/json"
+        content = verb["requestBody"]["content"][kind]
         assert content["example"]["model"]
         assert set(verb["responses"]) >= {"200", "400", "401", "403", "404", "413", "503"}
 

@@ -127,24 +127,24 @@ class WordLogprob(msgspec.Struct, kw_only=True):
 class Word(msgspec.Struct, kw_only=True):
     """A word and its time in seconds."""
 
-    word: str
-    start: float
-    end: float
+    word: Annotated[str, Meta(description="The word.")]
+    start: Annotated[float, Meta(description="When it begins.")]
+    end: Annotated[float, Meta(description="When it ends.")]
 
 
 class Segment(msgspec.Struct, kw_only=True):
     """A piece of the text, mostly a sentence. Times in seconds."""
 
-    id: int
-    seek: int
-    start: float
-    end: float
-    text: str
-    tokens: list[int]
-    temperature: float
-    avg_logprob: float
-    compression_ratio: float
-    no_speech_prob: float
+    id: Annotated[int, Meta(description="Its number, from 0.")]
+    seek: Annotated[int, Meta(description="Where the model began to listen, in frames of 10 ms.")]
+    start: Annotated[float, Meta(description="When it begins.")]
+    end: Annotated[float, Meta(description="When it ends.")]
+    text: Annotated[str, Meta(description="What was said.")]
+    tokens: Annotated[list[int], Meta(description="The model's tokens of it.")]
+    temperature: Annotated[float, Meta(description="At which it was found.")]
+    avg_logprob: Annotated[float, Meta(description="Mean log-likelihood of its tokens.")]
+    compression_ratio: Annotated[float, Meta(description="High where a text repeats itself.")]
+    no_speech_prob: Annotated[float, Meta(description="Likelihood that nobody spoke.")]
 
 
 Task = Literal["transcribe", "translate"]
