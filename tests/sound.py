@@ -1,12 +1,12 @@
 """Recordings for tests: real speech, speech made by espeak-ng, tones, noise; in any container."""
 
-import ctypes
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import av
-import espeakng_loader
 import numpy as np
 import numpy.typing as npt
 
@@ -72,30 +72,9 @@ def encoded(sound: Sound, form: str = "wav", *, rate: int = RATE, channels: int 
 
 def spoken(text: str, language: str) -> Sound:
     """What espeak-ng makes of a text, as 16 kHz mono."""
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    chunks: list[npt.NDArray[np.int16]] = []
-    takes = ctypes.CFUNCTYPE(
-        ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-    )
-
-    def take(wave: Any, count: int, _: Any) -> int:
-        if wave and count:
-            chunks.append(np.ctypeslib.as_array(wave, (count,)).copy())
-        return 0
-
-    synchronous = 2
-    path = espeakng_loader.get_data_path().encode()
-    rate = library.espeak_Initialize(synchronous, 500, path, 0)
-    callback = takes(take)
-    library.espeak_SetSynthCallback(callback)
-    assert library.espeak_SetVoiceByName(language.encode()) == 0
-    library.espeak_SetParameter(1, 140, 0)
-    said = text.encode()
-    utf8 = 1
-    assert library.espeak_Synth(said, len(said) + 1, 0, 1, 0, utf8, None, None) == 0
-    whole = np.concatenate(chunks).astype(np.float32) / 32768
-    places = np.arange(0, len(whole), rate / RATE)
-    return np.interp(places, np.arange(len(whole)), whole).astype(np.float32)
+    command = [sys.executable, Path(__file__).with_name("espeak.py"), language]
+    made = subprocess.run(command, input=text.encode(), stdout=subprocess.PIPE, check=True)
+    return np.frombuffer(made.stdout, np.float32)
 
 
 def silence(seconds: float) -> Sound:
