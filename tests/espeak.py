@@ -21,7 +21,10 @@ def main(language: str, said: bytes) -> bytes:
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     chunks: list[npt.NDArray[np.int16]] = []
 
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+    takes = ctypes.CFUNCTYPE(
+        ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    )
+
     def take(wave: Any, count: int, _: Any) -> int:
         if wave and count:
             chunks.append(np.ctypeslib.as_array(wave, (count,)).copy())
@@ -29,7 +32,9 @@ def main(language: str, said: bytes) -> bytes:
 
     path = espeakng_loader.get_data_path().encode()
     rate = library.espeak_Initialize(SYNCHRONOUS, 500, path, 0)
-    library.espeak_SetSynthCallback(take)
+    # It must live as long as it may be called.
+    callback = takes(take)
+    library.espeak_SetSynthCallback(callback)
     assert library.espeak_SetVoiceByName(language.encode()) == 0
     library.espeak_SetParameter(1, WORDS_A_MINUTE, 0)
     size = ctypes.c_size_t(len(said) + 1)

@@ -72,7 +72,7 @@ def encoded(sound: Sound, form: str = "wav", *, rate: int = RATE, channels: int 
 
 def spoken(text: str, language: str) -> Sound:
     """What espeak-ng makes of a text, as 16 kHz mono."""
-    command = [sys.executable, Path(__file__).with_name("espeak.py"), language]
+    command = [sys.executable, str(Path(__file__).with_name("espeak.py")), language]
     made = subprocess.run(command, input=text.encode(), stdout=subprocess.PIPE, check=True)
     return np.frombuffer(made.stdout, np.float32)
 
