@@ -126,7 +126,7 @@ def test_without_weights_it_serves_what_needs_none(data_dir: Path, tmp_path: Pat
         assert "stellwerk models pull" in "".join(server.output)
         headers = {"api-key": server.admin_key}
         listed = httpx.get(f"{server.url}/v2/models", headers=headers).json()
-        assert len(listed["data"]) == 3
+        assert len(listed["data"]) == 4
         refused = embed(server, server.admin_key)
         assert refused.status_code == 503
         assert f"stellwerk models pull {EMBEDDING}" in refused.json()["detail"]
