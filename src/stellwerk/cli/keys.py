@@ -1,6 +1,5 @@
 """`stellwerk keys`: make, list, revoke and rotate API keys."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -9,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from stellwerk.cli import limits
+from stellwerk.cli.database import on_database
 from stellwerk.cli.options import (
     MISUSED,
     Config,
     DataDir,
     Json,
     fail,
-    failures,
     reasons,
-    say,
     settings,
 )
 from stellwerk.cli.output import show
@@ -178,17 +176,9 @@ def _new_key(given: dict[str, object]) -> "NewKey":
 
 def _run(read: "Settings", work: "Callable[[Keys], Awaitable[T]]", *, first: bool = False) -> T:
     """Do `work` on the keys. Only the `first` command may make a database."""
-    from stellwerk.compose.database import check_made, open_database
     from stellwerk.features.keys.service import Keys
 
-    async def run() -> T:
-        async with open_database(read, report=say) as database:
-            return await work(Keys(database))
-
-    with failures():
-        if not first:
-            check_made(read)
-        return asyncio.run(run())
+    return on_database(read, lambda database: work(Keys(database)), first=first)
 
 
 def _print_secret(issued: "IssuedKey", *, as_json: bool) -> None:

@@ -1,13 +1,13 @@
 """`stellwerk projects`: list and limit projects."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from stellwerk.cli import limits
-from stellwerk.cli.options import Config, DataDir, Json, failures, say, settings
+from stellwerk.cli.database import on_database
+from stellwerk.cli.options import Config, DataDir, Json, settings
 from stellwerk.cli.output import show
 
 if TYPE_CHECKING:
@@ -61,13 +61,6 @@ def update(
 
 
 def _run(read: "Settings", work: "Callable[[Projects], Awaitable[T]]") -> T:
-    from stellwerk.compose.database import check_made, open_database
     from stellwerk.features.keys.projects import Projects
 
-    async def run() -> T:
-        async with open_database(read, report=say) as database:
-            return await work(Projects(database))
-
-    with failures():
-        check_made(read)
-        return asyncio.run(run())
+    return on_database(read, lambda database: work(Projects(database)))

@@ -1,12 +1,12 @@
 """`stellwerk queue`: what waits and runs, and what projects may take of it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from stellwerk.cli.options import Config, DataDir, Json, failures, say, settings
+from stellwerk.cli.database import on_database
+from stellwerk.cli.options import Config, DataDir, Json, settings
 from stellwerk.cli.output import show
 
 if TYPE_CHECKING:
@@ -73,13 +73,6 @@ def project(
 
 
 def _run(read: "Settings", work: "Callable[[Overview], Awaitable[T]]") -> T:
-    from stellwerk.compose.database import check_made, open_database
     from stellwerk.features.queue.overview import Overview
 
-    async def run() -> T:
-        async with open_database(read, report=say) as database:
-            return await work(Overview(database))
-
-    with failures():
-        check_made(read)
-        return asyncio.run(run())
+    return on_database(read, lambda database: work(Overview(database)))

@@ -1,25 +1,24 @@
 """`stellwerk usage`: who used what, as a table, JSON or CSV."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stellwerk.cli.database import on_database
 from stellwerk.cli.options import (
     MISUSED,
     Config,
     DataDir,
     Json,
     fail,
-    failures,
     reasons,
-    say,
     settings,
 )
 from stellwerk.cli.output import show
 
 if TYPE_CHECKING:
     from stellwerk.base.settings import Settings
+    from stellwerk.data.database import Database
     from stellwerk.features.usage.question import Question
     from stellwerk.features.usage.report import Total
 
@@ -77,17 +76,13 @@ def _question(given: dict[str, object]) -> "Question":
 
 
 def _ask(read: "Settings", question: "Question") -> "list[Total]":
-    from stellwerk.compose.database import check_made, open_database
     from stellwerk.features.usage.service import Usage
 
-    async def run() -> "list[Total]":
-        async with open_database(read, report=say) as database:
-            pages = Usage(database, read.usage).everything(question)
-            return [total async for page in pages for total in page]
+    async def ask(database: "Database") -> "list[Total]":
+        pages = Usage(database, read.usage).everything(question)
+        return [total async for page in pages for total in page]
 
-    with failures():
-        check_made(read)
-        return asyncio.run(run())
+    return on_database(read, ask)
 
 
 def _print(totals: "list[Total]", question: "Question", currency: str, *, as_json: bool) -> None:

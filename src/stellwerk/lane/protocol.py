@@ -36,7 +36,6 @@ LONGEST_HEAD = 65_536
 CHUNK_OVERHEAD = 16
 VERSIONS = {"1.0", "1.1"}
 NOT_HTTP = "invalid_http"
-JSON = b"application/json"
 STATUS = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 
 
@@ -214,10 +213,8 @@ class LaneProtocol(HttpToolsProtocol):
             self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._pipelined:
-            return
-        if self._ours:
-            # A trailer: nobody reads it.
+        # What the lane has taken up already sends a trailer: nobody reads it.
+        if self._pipelined or self._ours:
             return
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":

@@ -7,7 +7,7 @@ from typing import Any
 from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
 from stellwerk.base.telemetry import CLIENT_GONE
-from stellwerk.features.limits.gate import FreePermit, Permit
+from stellwerk.features.limits.gate import Permit
 from stellwerk.operations import form
 from stellwerk.operations.body import Fields, Outline, addressed
 from stellwerk.operations.meter import BYTES_A_TOKEN, Meter
@@ -58,7 +58,7 @@ class Flight:
     _over = False
     _paused = False
     _hides_usage = False
-    _permit: Permit | FreePermit | None = None
+    _permit: Permit | None = None
     _waiting: asyncio.Task[None] | None = None
 
     def __init__(
@@ -84,7 +84,7 @@ class Flight:
             # The hub asks for a stream's usage where the caller did not.
             self._hides_usage = operation.tells_usage and not asked.wants_usage
 
-    def begin(self, permit: Permit | FreePermit) -> None:
+    def begin(self, permit: Permit) -> None:
         """Ask the best target. `permit` is settled when the call ends."""
         self._permit = permit
         if self._over:
@@ -120,7 +120,7 @@ class Flight:
         call = self._call
         body = call.body
         try:
-            if call.content_type is JSON or call.content_type == JSON:
+            if call.content_type == JSON:
                 body = addressed(
                     call, self._asked, self._fields, route.model, add_usage=self._hides_usage
                 )
@@ -144,25 +144,19 @@ class Flight:
 
     # For whoever takes the answer
 
-    def cancel(self, status: int = CLIENT_GONE) -> None:
+    def cancel(self) -> None:
         """Nobody waits any more: the target is hung up on, and nothing more is sent."""
         if self._over:
             return
-        if self._waiting is not None:
-            self._waiting.cancel()
-        if self._exchange is not None:
-            self._exchange.cancel()
+        self._give_up()
         if self._route is not None:
             self._route.breaker.unknown()
-        self._end(status)
+        self._end(CLIENT_GONE)
 
     def abort(self, error: StellwerkError) -> None:
         """End it for the hub's own reasons, and tell the caller."""
         if not self._over:
-            if self._waiting is not None:
-                self._waiting.cancel()
-            if self._exchange is not None:
-                self._exchange.cancel()
+            self._give_up()
             self._end_with(error)
 
     def pause(self) -> None:
@@ -196,11 +190,11 @@ class Flight:
             self._pieces.append(chunk)
             self._size += len(chunk)
             if self._status >= FIRST_FAILURE and self._size > LONGEST_FAILURE:
-                self._cut_off()
+                self._give_up()
                 self.end()
             elif self._size > LONGEST_ANSWER:
                 # Only a stream is passed on piece by piece, and memory is not endless.
-                self._cut_off()
+                self._give_up()
                 self.failed(Failure.GARBLED)
 
     def end(self) -> None:
@@ -290,7 +284,10 @@ class Flight:
             self._route.in_flight -= 1
             self._route = None
 
-    def _cut_off(self) -> None:
+    def _give_up(self) -> None:
+        """Wait for nothing more: neither for the permit nor for the target."""
+        if self._waiting is not None:
+            self._waiting.cancel()
         if self._exchange is not None:
             self._exchange.cancel()
 
