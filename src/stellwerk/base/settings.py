@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -182,6 +182,22 @@ class QueueSettings(Section):
     )
 
 
+class FetchSettings(Section):
+    """What is fetched from, and sent to, addresses that callers name: pictures, webhooks."""
+
+    allow: tuple[IPvAnyNetwork, ...] = Field(
+        (),
+        description="Networks that callers may name although they are private, such as "
+        '`["10.1.0.0/16"]`. All public addresses are allowed, no others.',
+    )
+    max_size: ByteSize = Field(
+        ByteSize(20 * 2**20), description="Most bytes that are fetched from one URL."
+    )
+    timeout: float = Field(
+        20, gt=0, le=600, description="Seconds that one fetch may take, redirects included."
+    )
+
+
 class ReadingSettings(Section):
     """What it may cost to read one file for a vector store."""
 
@@ -248,6 +264,7 @@ class Settings(BaseSettings):
     blobs: BlobSettings = BlobSettings()
     files: FileSettings = FileSettings()
     reading: ReadingSettings = ReadingSettings()
+    fetch: FetchSettings = FetchSettings()
     engines: EngineSettings = EngineSettings()
     usage: UsageSettings = UsageSettings()
     limits: LimitSettings = LimitSettings()
