@@ -174,7 +174,10 @@ async def both(web: Web) -> AsyncIterator[Both]:
         models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
         catalog = Catalog(web.hub.database, models)
         books = web.hub.runner.books
-        runner = Runner(catalog, lambda model: (routes[model.id],), web.hub.admission, books)
+        engines = web.hub.describer.engine_does
+        runner = Runner(
+            catalog, lambda model: (routes[model.id],), web.hub.admission, books, engines
+        )
         yield await stack.enter_async_context(serving(web, runner, catalog))
 
 

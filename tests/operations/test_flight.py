@@ -162,7 +162,7 @@ async def net(
     made = {"id": "chat", "aliases": ["latest"], "upstream": upstream, **entry}
     catalog = Catalog(shared.database, [Model(ModelEntry.model_validate(made), "file", 0)])
     books = Books(Metrics(CollectorRegistry()), rows.append)
-    runner = Runner(catalog, lambda _: tuple(routes), shared.admission, books)
+    runner = Runner(catalog, lambda _: tuple(routes), shared.admission, books, lambda *_: False)
     async with AsyncExitStack() as stack:
         for number, script in enumerate(scripts):
             targets.append(await stack.enter_async_context(scripted(script or silence)))

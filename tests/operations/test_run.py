@@ -97,7 +97,8 @@ async def line(database: Database, script: Script) -> AsyncIterator[Line]:
         route = HttpRoute("target", "m1", base, pool)
         async with admission(database, 30) as admits:
             books = Books(metrics, rows.append)
-            runner = Runner(Catalog(database, models), lambda _: (route,), admits, books)
+            catalog = Catalog(database, models)
+            runner = Runner(catalog, lambda _: (route,), admits, books, lambda *_: False)
             yield Line(runner, upstream, metrics, registry, rows)
         pool.close()
 

@@ -98,11 +98,13 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         kept_long = UsageSettings(retention_days=3650)
         recorder = Recorder(database, tmp_path, kept_long, UsageMetrics(registry))
         settings, waiting = QueueSettings(waiting=5), Waiting(queue)
+        describer = Describer(SPECS, Store(tmp_path))
         runner = Runner(
             catalog,
             lambda model: vectors if model.id == "vectors" else chat,
             admits,
             Books(metrics, recorder.record),
+            describer.engine_does,
         )
         hub = Hub(
             database=database,
@@ -111,7 +113,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             admission=admits,
             keyring=Keyring(database),
             catalog=catalog,
-            describer=Describer(SPECS, Store(tmp_path)),
+            describer=describer,
             runner=runner,
             uploads=Uploads(files, 2**40),
             usage=Usage(database, kept_long),

@@ -6,8 +6,13 @@ import msgspec
 
 from stellwerk.wire.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
 from stellwerk.wire.completions import Completion, CompletionRequest
+from stellwerk.wire.responses import Response, ResponseEvent, ResponseRequest
 
-SHAPES = (ChatCompletionRequest, ChatCompletion, ChatCompletionChunk, CompletionRequest, Completion)
+SHAPES = (
+    *(ChatCompletionRequest, ChatCompletion, ChatCompletionChunk),
+    *(CompletionRequest, Completion),
+    *(ResponseRequest, Response, ResponseEvent),
+)
 _, SCHEMAS = msgspec.json.schema_components(SHAPES)
 
 
@@ -27,7 +32,7 @@ def _is_tag(described: dict[str, Any]) -> bool:
 
 
 def test_requests_have_examples_that_they_accept() -> None:
-    for shape in (ChatCompletionRequest, CompletionRequest):
+    for shape in (ChatCompletionRequest, CompletionRequest, ResponseRequest):
         fields = SCHEMAS[shape.__name__]["properties"]
         examples = {name: field["examples"][0] for name, field in fields.items() if _has(field)}
         msgspec.convert(examples, shape)

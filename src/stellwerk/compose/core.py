@@ -73,7 +73,13 @@ async def open_core(settings: Settings, dsn: str, broker_socket: str) -> AsyncIt
             recorder=recorder,
             admission=admits,
             metrics=metrics,
-            runner=Runner(catalog, routing.of, admits, Books(metrics, recorder.record)),
+            runner=Runner(
+                catalog,
+                routing.of,
+                admits,
+                Books(metrics, recorder.record),
+                weights.engine_does,
+            ),
         )
 
 

@@ -28,6 +28,7 @@ class Outline(msgspec.Struct):
     max_completion_tokens: Limit | None = None
     max_output_tokens: Limit | None = None
     n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
+    background: Any = None
 
     @property
     def wants_usage(self) -> bool:
@@ -85,6 +86,17 @@ def check(operation: Operation, call: Call, asked: Outline) -> None:
         form.check(operation, call)
         return
     decode(addressed(call, asked, None, asked.model or "", add_usage=False), operation.request)
+
+
+def check_background(operation: Operation, asked: Outline) -> None:
+    """Raise for an answer that nobody could fetch: it would be paid for and not be counted."""
+    if operation.name == "responses" and asked.background:
+        raise InvalidRequestError(
+            "`background` cannot be true: the hub passes an answer on while it is made, and keeps "
+            "none. Use `stream`.",
+            param="background",
+            code="unsupported_parameter",
+        )
 
 
 # A key that stands in the body once, and whose letters cannot hide behind escapes (\u0061), can

@@ -4,6 +4,7 @@ from stellwerk.operations import (
     chat_completions,
     completions,
     embeddings,
+    responses,
     transcriptions,
     translations,
 )
@@ -13,6 +14,7 @@ OPERATIONS: tuple[Operation, ...] = (
     chat_completions.OPERATION,
     completions.OPERATION,
     embeddings.OPERATION,
+    responses.OPERATION,
     transcriptions.OPERATION,
     translations.OPERATION,
 )

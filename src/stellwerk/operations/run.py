@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stellwerk.base.errors import InvalidRequestError, StellwerkError
+from stellwerk.base.errors import InvalidRequestError, StellwerkError, UnavailableError
 from stellwerk.base.prices import cost
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.catalog.service import Catalog
@@ -11,7 +11,7 @@ from stellwerk.features.catalog.types import Model, Models
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.limits.service import Admission
 from stellwerk.features.limits.types import Demand
-from stellwerk.operations.body import Outline, check, outline
+from stellwerk.operations.body import Outline, check, check_background, outline
 from stellwerk.operations.flight import Flight
 from stellwerk.operations.meter import BYTES_A_TOKEN, Books, Meter
 from stellwerk.operations.operation import Call, Operation
@@ -40,12 +40,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Takes a call to the model that it names, and the answer to where it is wanted."""
+    """Takes a call to the model that it names, and the answer to where it is wanted.
+
+    `engine_does` says whether a model has a local engine that can do an operation.
+    """
 
     catalog: Catalog
     routes: Routes
     admission: Admission
     books: Books
+    engine_does: Callable[[Model, str], bool]
     plans: dict[tuple[str, str, str], Plan] = field(default_factory=dict)
 
     async def run(self, operation: Operation, call: Call, sink: Sink) -> None:
@@ -63,6 +67,8 @@ class Runner:
         Raises `StellwerkError` for a call that cannot be: `outlet` hears nothing of it.
         """
         asked, fields = outline(operation, call)
+        if asked.background is not None:
+            check_background(operation, asked)
         name = asked.model or ""
         plan = self.plans.get((call.principal.key_id, operation.name, name))
         if (
@@ -108,9 +114,9 @@ class Runner:
         principal.require(operation.scope)
         model = models.get(name)
         principal.require_model(model.id)
-        if model.entry.type != operation.serves:
+        if not self._can(operation, model):
             raise self._wrong_model(operation, call, model)
-        routes = self.routes(model)
+        routes = self._routes(operation, model)
         if operation.raw and model.entry.meta_data.source_type == "PROPRIETARY":
             raise InvalidRequestError(
                 f"{model.id!r} is a proprietary model, and its provider takes no raw completions. "
@@ -124,16 +130,41 @@ class Runner:
         self.plans[principal.key_id, operation.name, name] = plan
         return plan
 
+    def _can(self, operation: Operation, model: Model) -> bool:
+        entry = model.entry
+        able = bool(entry.upstreams) or self.engine_does(model, operation.name)
+        return able and entry.type == operation.serves
+
+    def _routes(self, operation: Operation, model: Model) -> tuple[Route, ...]:
+        """The model's targets, without a local engine that cannot do it."""
+        routes = self.routes(model)
+        if not self.engine_does(model, operation.name):
+            routes = tuple(route for route in routes if not route.local)
+        if not routes:
+            raise UnavailableError(
+                f"The upstreams of {model.id!r} cannot be asked for {operation.path}: their keys "
+                "are missing.",
+                code="upstream_key_missing",
+            )
+        return routes
+
     def _wrong_model(self, operation: Operation, call: Call, model: Model) -> WrongModelError:
         right = [
             other.id
             for other in self.catalog.models
-            if other.entry.type == operation.serves and call.principal.may_use(other.id)
+            if self._can(operation, other) and call.principal.may_use(other.id)
         ]
         use = f"Use one of: {', '.join(right)}." if right else "Your key has no model for it."
         return WrongModelError(
-            f"{model.id!r} ({model.entry.type}) cannot do {operation.path}. {use}", param="model"
+            f"{model.id!r} ({_kind(operation, model)}) cannot do {operation.path}. {use}",
+            param="model",
         )
+
+
+def _kind(operation: Operation, model: Model) -> str:
+    """What keeps it from the operation: its type, or the engine that runs it."""
+    entry = model.entry
+    return entry.type if entry.type != operation.serves else f"local engine {entry.engine}"
 
 
 def _demand(model: Model, call: Call, asked: Outline) -> Demand:

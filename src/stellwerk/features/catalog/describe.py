@@ -29,6 +29,11 @@ class Describer:
         """The engine of a local model; None for one that an upstream runs."""
         return self._specs[model.entry.engine] if model.entry.engine else None
 
+    def engine_does(self, model: Model, operation: str) -> bool:
+        """Whether the model has a local engine that can do this."""
+        spec = self.spec(model)
+        return spec is not None and operation in spec.operations
+
     def check(self, entry: ModelEntry) -> None:
         """Raise `InvalidRequestError` for what can never run, as far as it can be known now.
 
