@@ -21,7 +21,7 @@ from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.keys.types import KeyLimits, Principal, Scope
 from stellwerk.features.limits.errors import RateLimitedError
-from stellwerk.features.limits.service import Admission, admission
+from stellwerk.features.limits.service import Admission
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.operations import chat_completions, completions
 from stellwerk.operations.meter import Books
@@ -30,6 +30,7 @@ from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers
 from stellwerk.upstreams.pool import Address, Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
+from tests.admissions import admission
 from tests.scripted import EVENTS, JSON, Script, Scripted, chunk, scripted, whole
 
 ANSWER = b'{"model":"m0","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}'

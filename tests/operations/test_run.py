@@ -17,7 +17,6 @@ from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.keys.errors import ModelForbiddenError, ScopeMissingError
 from stellwerk.features.keys.types import Principal, Scope
-from stellwerk.features.limits.service import admission
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.operations import chat_completions, embeddings, transcriptions
 from stellwerk.operations.meter import Books
@@ -27,6 +26,7 @@ from stellwerk.ports.sink import Headers
 from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.wire.form import Part, read_parts, write_parts
+from tests.admissions import admission
 from tests.scripted import EVENTS, Script, Scripted, chunk, scripted, whole
 
 

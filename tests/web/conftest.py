@@ -28,7 +28,6 @@ from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.keys.types import NewKey, Scope
-from stellwerk.features.limits.service import admission
 from stellwerk.features.queue.overview import Overview
 from stellwerk.features.queue.quota import Quota
 from stellwerk.features.queue.service import Queue
@@ -43,6 +42,7 @@ from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.web.app import create_app
 from stellwerk.web.hub import Hub, Queueing
+from tests.admissions import admission
 from tests.scripted import scripted, whole
 from tests.word_vectors import WordVectors, word_vectors
 

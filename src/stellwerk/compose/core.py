@@ -21,12 +21,14 @@ from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.limits.ledger import CHANNEL as LIMITS
+from stellwerk.features.limits.metrics import LimitMetrics
 from stellwerk.features.limits.service import Admission, admission
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.operations.meter import Books
 from stellwerk.operations.run import Runner
 from stellwerk.supervisor.control import BrokerClient
+from stellwerk.upstreams.metrics import TargetMetrics
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,13 @@ class Core:
     recorder: Recorder
     admission: Admission
     metrics: Metrics
+    targets: TargetMetrics
     runner: Runner
+
+    def flush_metrics(self) -> None:
+        """Hand what was counted to prometheus-client."""
+        self.metrics.flush()
+        self.targets.flush()
 
 
 @asynccontextmanager
@@ -62,7 +70,9 @@ async def open_core(settings: Settings, dsn: str, broker_socket: str) -> AsyncIt
             database, settings.data_dir / "usage", settings.usage, UsageMetrics(registry)
         )
         await stack.enter_async_context(recorder.running())
-        admits = await stack.enter_async_context(admission(database, settings.limits.grace))
+        admits = await stack.enter_async_context(
+            admission(database, settings.limits.grace, LimitMetrics(registry))
+        )
         yield Core(
             database=database,
             keyring=Keyring(database),
@@ -73,6 +83,7 @@ async def open_core(settings: Settings, dsn: str, broker_socket: str) -> AsyncIt
             recorder=recorder,
             admission=admits,
             metrics=metrics,
+            targets=TargetMetrics(registry, routing.every),
             runner=Runner(
                 catalog,
                 routing.of,
@@ -96,7 +107,7 @@ async def listening(
         await core.catalog.load()
 
     async def poll() -> None:
-        core.metrics.flush()
+        core.flush_metrics()
         for each in (core.keyring.poll, core.catalog.load, *polls):
             await each()
 

@@ -144,7 +144,7 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             runner=core.runner,
             engines=core.broker.snapshot,
             exposition=exposition(
-                core.registry, core.broker.snapshot, core.metrics.flush, Overview(core.database)
+                core.registry, core.broker.snapshot, core.flush_metrics, Overview(core.database)
             ),
             max_body=settings.max_body,
             queueing=Queueing(queue, waiting, Quota(queue, settings.queue), settings.queue),

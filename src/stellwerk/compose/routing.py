@@ -70,9 +70,9 @@ class Routing:
             raise faults[0]
         return routes
 
-    @property
-    def remote(self) -> list[HttpRoute]:
-        return list(self._remote.values())
+    def every(self) -> list[tuple[str, tuple[Route, ...]]]:
+        """The routes of all models that were asked for until now, by the model's id."""
+        return [(model.id, routes) for model, routes in self._routes.values()]
 
     def _route(self, model: Model, upstream: UpstreamEntry) -> Route:
         secret = _secret(model.id, upstream)

@@ -157,6 +157,8 @@ class Flight:
         """End it for the hub's own reasons, and tell the caller."""
         if not self._over:
             self._give_up()
+            if self._route is not None:
+                self._route.breaker.unknown()
             self._end_with(error)
 
     def pause(self) -> None:

@@ -11,8 +11,9 @@ import time
 
 from stellwerk.data.database import Database
 from stellwerk.features.limits.errors import RateLimitedError
-from stellwerk.features.limits.service import Admission, admission
+from stellwerk.features.limits.service import Admission
 from stellwerk.features.limits.types import Demand
+from tests.admissions import admission
 from tests.features.limits.conftest import principal
 from tests.features.limits.permits import NONE, enter, hearing
 

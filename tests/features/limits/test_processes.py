@@ -13,10 +13,11 @@ import pytest
 from stellwerk.data.database import Database
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.limits.errors import BudgetExceededError, LimitsUnavailableError
-from stellwerk.features.limits.service import Admission, admission
+from stellwerk.features.limits.service import Admission
 from stellwerk.features.limits.types import Demand
 from stellwerk.migrations import upgrade
 from stellwerk.supervisor.postgres import EmbeddedPostgres
+from tests.admissions import admission
 from tests.features.limits.conftest import principal
 from tests.features.limits.hammer import HELD
 from tests.features.limits.permits import enter, patiently

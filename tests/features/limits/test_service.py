@@ -5,13 +5,15 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from stellwerk.base.limits import Limits
 from stellwerk.data.database import Database
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.limits.errors import BudgetExceededError, RateLimitedError
-from stellwerk.features.limits.service import Admission, admission
+from stellwerk.features.limits.service import Admission
 from stellwerk.features.limits.types import Demand
+from tests.admissions import admission
 from tests.features.limits.conftest import principal
 from tests.features.limits.permits import NONE, admitted, enter, hearing, patiently
 
@@ -171,3 +173,12 @@ async def test_a_budget_of_four_processes(database: Database) -> None:
         rest = [await admitted(gate, who, 60, demand) for gate in gates]
     # What is left may lie in parts, each too small for a request.
     assert 97 <= sum(counts) + sum(rest) <= 100
+
+
+async def test_refusals_are_counted_by_whose_limit_and_which(database: Database) -> None:
+    registry = CollectorRegistry()
+    caller = principal(requests_per_minute=1)
+    async with admission(database, GRACE, registry) as gate:
+        assert await admitted(gate, caller, 3, NONE) == 1
+    labels = {"scope": "key", "limit": "requests_per_minute"}
+    assert registry.get_sample_value("stellwerk_limited_total", labels) == 2

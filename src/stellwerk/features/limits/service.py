@@ -13,6 +13,7 @@ from stellwerk.features.limits.errors import LimitsUnavailableError
 from stellwerk.features.limits.gate import FreePermit, Gate, Permit
 from stellwerk.features.limits.leases import Leases
 from stellwerk.features.limits.ledger import Ledger
+from stellwerk.features.limits.metrics import LimitMetrics
 from stellwerk.features.limits.refusals import refusal
 from stellwerk.features.limits.types import Demand
 
@@ -25,10 +26,11 @@ PAUSES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
 class Admission:
     """Admits requests of one process. Made by `admission`, which also keeps its leases."""
 
-    def __init__(self, cells: Cells, leases: Leases) -> None:
+    def __init__(self, cells: Cells, leases: Leases, metrics: LimitMetrics) -> None:
         self._cells = cells
         self._gates = cells.gates
         self._leases = leases
+        self._metrics = metrics
 
     def admit(
         self, principal: Principal, model_id: str, model_limits: Limits | None, demand: Demand
@@ -85,6 +87,7 @@ class Admission:
             return permit
         gate = self._gates[principal.key_id][model_id]
         cell, amount = gate.short(demand)[0]
+        self._metrics.refused(cell)
         raise refusal(gate, cell, amount, monotonic())
 
     def _short(self, gate: Gate, demand: Demand) -> Permit | None:
@@ -100,6 +103,7 @@ class Admission:
         for cell, amount in short:
             if cell.whole or amount > cell.limit or now < cell.dry:
                 self._leases.refused(cell, amount)
+                self._metrics.refused(cell)
                 raise refusal(gate, cell, amount, now)
         return None
 
@@ -116,7 +120,9 @@ class Admission:
 
 
 @asynccontextmanager
-async def admission(database: Database, grace: float) -> AsyncIterator[Admission]:
+async def admission(
+    database: Database, grace: float, metrics: LimitMetrics
+) -> AsyncIterator[Admission]:
     """An admission whose leases are kept until the context ends, and then given back."""
     cells = Cells()
     leases = Leases(Ledger(database, grace), cells, grace)
@@ -125,7 +131,7 @@ async def admission(database: Database, grace: float) -> AsyncIterator[Admission
     async with asyncio.TaskGroup() as group:
         task = group.create_task(leases.keep())
         try:
-            yield Admission(cells, leases)
+            yield Admission(cells, leases, metrics)
         finally:
             task.cancel()
             await asyncio.wait([task])

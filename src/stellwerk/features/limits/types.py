@@ -21,6 +21,10 @@ class Kind(Enum):
     PREPAID = ("prepaid_budget", 0.0, "prepaid budget")
 
     @property
+    def field(self) -> str:
+        return self.value[0]
+
+    @property
     def window(self) -> float:
         return self.value[1]
 
@@ -34,7 +38,7 @@ class Kind(Enum):
 
     def of(self, limits: Limits) -> int | None:
         """This limit as a whole number: a count, or nano-units of money."""
-        value = getattr(limits, self.value[0])
+        value = getattr(limits, self.field)
         return nano(value) if self.money and value is not None else value
 
 

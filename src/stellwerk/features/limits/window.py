@@ -100,6 +100,11 @@ class Cell:
         self._last_free = 0
 
     @property
+    def scope(self) -> str:
+        """Whose limit it is: `key`, `project` or `model`."""
+        return self.pool.partition(":")[0]
+
+    @property
     def used(self) -> int:
         """What of the share is neither free nor set aside."""
         return self.held - self.free - self.owed
