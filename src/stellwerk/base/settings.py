@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, IPvAnyNetwork, SecretStr
+from pydantic import AnyHttpUrl, BaseModel, ByteSize, ConfigDict, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -211,6 +211,16 @@ class ReadingSettings(Section):
     pages: int = Field(20_000, ge=1, description="Most pages of a file.")
 
 
+class TracingSettings(Section):
+    """OpenTelemetry traces; they need `pip install 'stellwerk[otel]'`."""
+
+    endpoint: AnyHttpUrl | None = Field(
+        None,
+        description="Base URL of an OTLP/HTTP collector, such as `http://localhost:4318`. Without "
+        "it, no traces are made. `OTEL_*` variables (sampler, headers, resource) count too.",
+    )
+
+
 class LogSettings(Section):
     """What is logged, and in which form."""
 
@@ -270,6 +280,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     queue: QueueSettings = QueueSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     models: tuple[ModelEntry, ...] = Field(
         (), description="Models of this hub; see `docs/howto/models.md`."
     )

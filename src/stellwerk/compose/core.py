@@ -13,6 +13,7 @@ from stellwerk.base.settings import Settings
 from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.models import declared_models, describer
 from stellwerk.compose.routing import Routing
+from stellwerk.compose.tracing import tracing
 from stellwerk.data.database import Database
 from stellwerk.data.notify import Heard, Listener, Poll
 from stellwerk.features.catalog.describe import Describer
@@ -66,6 +67,7 @@ async def open_core(settings: Settings, dsn: str, broker_socket: str) -> AsyncIt
         routing = await stack.enter_async_context(Routing(broker, weights))
         registry = CollectorRegistry()
         metrics = Metrics(registry)
+        spans = stack.enter_context(tracing(settings.tracing))
         recorder = Recorder(
             database, settings.data_dir / "usage", settings.usage, UsageMetrics(registry)
         )
@@ -88,7 +90,7 @@ async def open_core(settings: Settings, dsn: str, broker_socket: str) -> AsyncIt
                 catalog,
                 routing.of,
                 admits,
-                Books(metrics, recorder.record),
+                Books(metrics, recorder.record, spans),
                 weights.engine_does,
             ),
         )

@@ -8,6 +8,7 @@ from stellwerk.compose.blobs import blob_store
 from stellwerk.compose.database import embedded_postgres
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.models import check_models, declared_models
+from stellwerk.compose.tracing import check_tracing
 from stellwerk.data.database import Database
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.weights.store import Store
@@ -18,6 +19,7 @@ from stellwerk.supervisor.parent import Parts, supervise
 async def serve(settings: Settings) -> None:
     """Serve until a signal asks to stop. Raises what `supervise` raises."""
     check_models(settings)
+    check_tracing(settings.tracing)
     if settings.blobs.url is not None:
         blob_store(settings)
     postgres = embedded_postgres(settings, _say)

@@ -9,6 +9,7 @@ from stellwerk.base.settings import Settings
 from stellwerk.compose.database import dsn_of
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.models import check_models
+from stellwerk.compose.tracing import check_tracing
 from stellwerk.data.database import Database
 from stellwerk.migrations import upgrade
 from stellwerk.supervisor.lock import holder
@@ -26,6 +27,7 @@ class NoServerError(StellwerkError):
 async def work(settings: Settings) -> None:
     """Run worker processes until a signal asks to stop. Raises `NoServerError`."""
     check_models(settings)
+    check_tracing(settings.tracing)
     beside = holder(settings.data_dir) is not None
     if not beside and settings.database.url is None:
         raise NoServerError(

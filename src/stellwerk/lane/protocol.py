@@ -22,6 +22,7 @@ from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
 from stellwerk.http.limits import too_large
 from stellwerk.http.request_id import is_safe
+from stellwerk.http.trace import trace_parent
 from stellwerk.lane.lane import IDLE_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT, Lane
 from stellwerk.operations.flight import Flight
 from stellwerk.operations.operation import Call, Operation
@@ -72,6 +73,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._principal: Principal | None = None
         self._changes = -1
         self._known: KnownHead | None = None
+        self._trace: str | None = None
         self._may_learn = False
         self._flight: Flight | None = None
         self._task: asyncio.Task[None] | None = None
@@ -243,7 +245,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._keep = self.parser.should_keep_alive()
         given = headers.get(b"x-request-id")
         self._request_id = given.decode() if given and is_safe(given) else new_id("req_")
-        self._may_learn = self._keep and given is None
+        self._trace = trace_parent(self.headers)
+        self._may_learn = self._keep and given is None and self._trace is None
         if int(length or 0) > self._lane.max_body:
             self._refuse_and_close(too_large(self._lane.max_body))
 
@@ -332,7 +335,7 @@ class LaneProtocol(HttpToolsProtocol):
             self._broken(error)
 
     def _run(self, principal: Principal, body: bytes) -> None:
-        call = Call(principal, body, self._request_id)
+        call = Call(principal, body, self._request_id, trace=self._trace)
         try:
             flight = self._lane.runner.start(self._operation, call, self)
         except StellwerkError as error:

@@ -127,7 +127,12 @@ class Flight:
             elif not route.local:
                 body = form.addressed(call, route.model)
             self._exchange = route.begin(
-                self._operation.path, body, call.content_type, call.request_id, self
+                self._operation.path,
+                body,
+                call.content_type,
+                call.request_id,
+                self._meter.trace,
+                self,
             )
         except StellwerkError as error:
             self.refused(error)

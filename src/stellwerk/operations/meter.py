@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from stellwerk.base.prices import Prices, cost
 from stellwerk.base.telemetry import CLIENT_GONE, Metrics
@@ -16,18 +17,35 @@ BYTES_A_TOKEN = 4
 FAILED = 400
 
 
+class Span(Protocol):
+    """A call as a part of a trace."""
+
+    @property
+    def traceparent(self) -> str | None: ...
+
+    def end(self, row: UsageRow) -> None: ...
+
+
+class SpanMaker(Protocol):
+    """Begins spans; `parent` is the caller's `traceparent`, `time` is in Unix seconds."""
+
+    def begin(self, operation: str, model: str, parent: str | None, time: float) -> Span: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where calls are counted: metrics at once, `record` keeps a row of each."""
+    """Where calls are counted: metrics at once, `record` keeps a row of each, `spans` traces it."""
 
     metrics: Metrics
     record: Callable[[UsageRow], None]
+    spans: SpanMaker | None = None
 
 
 class Meter:
     """One call, from its admission to its end."""
 
     _first = 0.0
+    _span: Span | None = None
     target = ""
 
     def __init__(self, books: Books, operation: str, model: Model, call: Call) -> None:
@@ -37,10 +55,17 @@ class Meter:
         self._call = call
         self._time, self._began = time.time(), time.monotonic()
         books.metrics.running[operation, model.id] += 1
+        if books.spans is not None:
+            self._span = books.spans.begin(operation, model.id, call.trace, self._time)
 
     @property
     def model(self) -> str:
         return self._model.id
+
+    @property
+    def trace(self) -> str | None:
+        """`traceparent` for the target: our span's, or the caller's where we make none."""
+        return self._call.trace if self._span is None else self._span.traceparent
 
     def first_byte(self) -> None:
         if not self._first:
@@ -60,26 +85,27 @@ class Meter:
         series.cached += tokens.cached
         prices = model.entry.prices
         price = _price(prices, status, tokens) if prices is not None else 0
-        self._books.record(
-            UsageRow(
-                self._time,
-                call.request_id,
-                call.principal.key_id,
-                call.principal.project_id,
-                model.id,
-                self.target,
-                self._operation,
-                tokens.prompt,
-                tokens.cached,
-                tokens.completion,
-                price,
-                (first - began) * 1000 if first else None,
-                (ended - began) * 1000,
-                status,
-                not tokens.known,
-                stream,
-            )
+        row = UsageRow(
+            self._time,
+            call.request_id,
+            call.principal.key_id,
+            call.principal.project_id,
+            model.id,
+            self.target,
+            self._operation,
+            tokens.prompt,
+            tokens.cached,
+            tokens.completion,
+            price,
+            (first - began) * 1000 if first else None,
+            (ended - began) * 1000,
+            status,
+            not tokens.known,
+            stream,
         )
+        self._books.record(row)
+        if self._span is not None:
+            self._span.end(row)
         return price
 
 

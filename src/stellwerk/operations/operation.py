@@ -39,8 +39,9 @@ class Operation:
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One request for an operation: who asks, and the body's bytes.
 
-    `model` is the model that the address names (Azure's form); it goes before the body's. (A
-    struct of msgspec's is made several times faster than a frozen dataclass.)
+    `model` is the model that the address names (Azure's form); it goes before the body's. `trace`
+    is the caller's `traceparent`. (A struct of msgspec's is made several times faster than a frozen
+    dataclass.)
     """
 
     principal: Principal
@@ -48,6 +49,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     request_id: str
     model: str | None = None
     content_type: bytes = b"application/json"
+    trace: str | None = None
 
     @property
     def prompt_size(self) -> int:

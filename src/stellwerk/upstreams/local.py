@@ -62,17 +62,23 @@ class EngineRoute:
         self._launch = launch
 
     def begin(
-        self, path: str, body: bytes, content_type: bytes, request_id: str, receiver: Receiver
+        self,
+        path: str,
+        body: bytes,
+        content_type: bytes,
+        request_id: str,
+        trace: str | None,
+        receiver: Receiver,
     ) -> "Leased":
         launch = self._launch()
         leased = Leased(receiver)
         leased.task = asyncio.get_running_loop().create_task(
-            self._run(leased, launch, (path, body, content_type, request_id))
+            self._run(leased, launch, (path, body, content_type, request_id, trace))
         )
         return leased
 
     async def _run(
-        self, leased: "Leased", launch: Launch, request: tuple[str, bytes, bytes, str]
+        self, leased: "Leased", launch: Launch, request: tuple[str, bytes, bytes, str, str | None]
     ) -> None:
         try:
             async with self._broker.lease(launch) as endpoint:

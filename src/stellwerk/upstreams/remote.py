@@ -55,10 +55,18 @@ class HttpRoute:
         self._heads: dict[tuple[str, bytes], bytes] = {}
 
     def begin(
-        self, path: str, body: bytes, content_type: bytes, request_id: str, receiver: Receiver
+        self,
+        path: str,
+        body: bytes,
+        content_type: bytes,
+        request_id: str,
+        trace: str | None,
+        receiver: Receiver,
     ) -> PooledExchange:
         head = self._heads.get((path, content_type)) or self._head(path, content_type)
         rest = request_id.encode("latin-1")
+        if trace is not None:
+            rest = b"%b\r\ntraceparent: %b" % (rest, trace.encode("latin-1"))
         length = b"\r\ncontent-length: %d\r\n\r\n" % len(body)
         request = b"".join((head, rest, length, body))
         return self._pool.begin(request, receiver)

@@ -25,9 +25,15 @@ class Route(Protocol):
     breaker: Breaker
 
     def begin(
-        self, path: str, body: bytes, content_type: bytes, request_id: str, receiver: Receiver
+        self,
+        path: str,
+        body: bytes,
+        content_type: bytes,
+        request_id: str,
+        trace: str | None,
+        receiver: Receiver,
     ) -> Exchange:
-        """POST `body` to `path`, below the target's base URL."""
+        """POST `body` to `path`, below the target's base URL. `trace` is sent as `traceparent`."""
         ...
 
 

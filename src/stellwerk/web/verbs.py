@@ -14,6 +14,7 @@ from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
 from stellwerk.http.limits import too_large
 from stellwerk.http.shutdown import ShuttingDownError
+from stellwerk.http.trace import trace_parent
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
 from stellwerk.web.hub import Hub
@@ -64,6 +65,7 @@ class VerbEndpoint:
                 request_id=scope["state"]["request_id"],
                 model=scope["path_params"].get("model"),
                 content_type=content_type_of(self.operation, scope),
+                trace=trace_parent(scope["headers"]),
             )
             await unless_gone(hub.runner.run(self.operation, call, sink), receive)
         except StellwerkError as error:
