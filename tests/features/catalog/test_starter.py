@@ -10,6 +10,7 @@ def test_which_models_there_are() -> None:
         ("SmolLM2-135M-Instruct", "LLM", "llama"),
         ("multilingual-e5-small", "EMBEDDING", "e5"),
         ("whisper-base", "STT", "speech"),
+        ("PP-OCRv6-small", "OCR", "ocr"),
     ]
 
 

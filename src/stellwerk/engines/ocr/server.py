@@ -1,0 +1,64 @@
+"""`POST /v1/ocr` in the engine's child process."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+from aiohttp import web
+
+from stellwerk.engines.host import Orders, application
+from stellwerk.engines.ocr.pictures import Pixels, picture_in, pixels
+from stellwerk.engines.ocr.recognizer import Line, Recognizer
+from stellwerk.engines.ocr.spec import options_of, weights
+from stellwerk.wire.decode import decode
+from stellwerk.wire.ocr import (
+    OcrAnswer,
+    OcrDimensions,
+    OcrPage,
+    OcrRegion,
+    OcrRequest,
+    OcrUsage,
+    PictureUrl,
+)
+
+PARAM = "document.image_url"
+
+
+async def load(orders: Orders) -> web.Application:
+    """Load the weights; the application reads pictures with them, one at a time."""
+    options = options_of(orders.options)
+    recognizer = Recognizer(
+        weights(orders.files),
+        orders.threads,
+        sure=options.sure,
+        longer_side=options.longer_side,
+    )
+    thread = ThreadPoolExecutor(1, thread_name_prefix="ocr")
+
+    async def ocr(request: web.Request) -> web.Response:
+        body = decode(await request.read(), OcrRequest)
+        given = body.document.image_url
+        data = picture_in(given.url if isinstance(given, PictureUrl) else given, PARAM)
+        loop = asyncio.get_running_loop()
+        picture = await asyncio.to_thread(pixels, data, PARAM)
+        lines = await loop.run_in_executor(thread, recognizer.read, picture)
+        answer = _answer(lines, picture, orders.model, len(data))
+        return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+
+    async def close(_: web.Application) -> None:
+        thread.shutdown(cancel_futures=True)
+
+    app = application(orders)
+    app.on_cleanup.append(close)
+    app.router.add_post("/v1/ocr", ocr)
+    return app
+
+
+def _answer(lines: list[Line], picture: Pixels, model: str, size: int) -> OcrAnswer:
+    height, width = picture.shape[:2]
+    page = OcrPage(
+        markdown="\n".join(line.text for line in lines),
+        dimensions=OcrDimensions(width=width, height=height),
+        regions=[OcrRegion(text=one.text, box=one.box, score=one.score) for one in lines],
+    )
+    return OcrAnswer(pages=[page], model=model, usage_info=OcrUsage(doc_size_bytes=size))
