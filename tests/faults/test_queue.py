@@ -57,6 +57,31 @@ class Upstream:
         return f"http://127.0.0.1:{self.server.server_port}/v1"
 
 
+@contextmanager
+def receiver(statuses: list[int]) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """A client's own server: its URL, and what it got. It answers these statuses, then 204."""
+    got: list[tuple[dict[str, str], bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(statuses.pop(0) if statuses else 204)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            got.append((dict(self.headers), sent))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    taking = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=taking.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{taking.server_port}/hook", got
+    taking.shutdown()
+    thread.join()
+    taking.server_close()
+
+
 @pytest.fixture(scope="module")
 def running_upstream() -> Iterator[Upstream]:
     made = Upstream()
@@ -85,7 +110,11 @@ def server(
     running_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     weights = tmp_path_factory.mktemp("weights")
-    with running_server(weights, STELLWERK_MODELS=models(running_upstream)) as running:
+    settings = {
+        "STELLWERK_MODELS": models(running_upstream),
+        "STELLWERK_FETCH__ALLOW": '["127.0.0.1/32"]',
+    }
+    with running_server(weights, **settings) as running:
         yield running
 
 
@@ -251,6 +280,24 @@ def test_cancel_frees_the_model(server: Server, http: httpx.Client, upstream: Up
         http.get(f"{place}/result", params={"wait": 60})
     ends = [request(http, place)["status"] for place in places]
     assert sorted(ends) == ["cancelled"] + ["completed"] * 4
+
+
+def test_a_webhook_survives_its_worker(
+    server: Server, http: httpx.Client, upstream: Upstream
+) -> None:
+    upstream.go.set()
+    secret = json.loads(server.command("queue", "webhook-secret", "default", "--json"))[0]["secret"]
+    with receiver([500, 204]) as (url, got):
+        place = post(http, "told", **{"X-Queue-Webhook": url})
+        until(lambda: len(got) == 1)
+        child(server, "queue-worker").kill()
+        until(lambda: len(got) == 2, 300)
+        until(lambda: request(http, place)["webhook"]["status"] == "delivered")
+    with OpenAI(api_key="unused") as client:
+        for headers, sent in got:
+            client.webhooks.verify_signature(sent, headers, secret=secret)
+    assert {headers["webhook-id"] for headers, _ in got} == {got[0][0]["webhook-id"]}
+    assert len({sent for _, sent in got}) == 1
 
 
 def test_the_hold_ends_with_a_place_to_ask(

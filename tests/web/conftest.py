@@ -35,6 +35,7 @@ from stellwerk.features.queue.waiting import Waiting
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
+from stellwerk.features.webhooks.service import Webhooks
 from stellwerk.features.weights.store import Store
 from stellwerk.operations.meter import Books
 from stellwerk.operations.run import Runner
@@ -122,7 +123,14 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             engines=nothing_loaded,
             exposition=exposition(registry, nothing_loaded, metrics.flush, Overview(database)),
             max_body=10_000,
-            queueing=Queueing(queue, waiting, Quota(queue, settings), settings),
+            queueing=Queueing(
+                queue=queue,
+                waiting=waiting,
+                quota=Quota(queue, settings),
+                settings=settings,
+                webhooks=Webhooks(database),
+                overview=Overview(database),
+            ),
         )
         made = Web(None, hub, embedding)  # type: ignore[arg-type]  # its key needs the hub first
         admin = await made.key("admin", *Scope)

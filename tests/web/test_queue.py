@@ -256,3 +256,46 @@ async def test_the_queue_is_among_the_metrics(web: Web) -> None:
     labels = '{operation="chat.completions",state="queued"}'
     assert f"stellwerk_queue_requests{labels} 2.0" in page
     assert f"stellwerk_queue_oldest_seconds{labels}" in page
+
+
+async def test_a_webhook_needs_a_secret_and_a_url(web: Web) -> None:
+    refused = await queued(web, **{"X-Queue-Webhook": "https://hooks.example.org/"})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "no_webhook_secret"
+    made = await web.client.post("/admin/projects/default/webhook-secret")
+    assert made.json()["secret"].startswith("whsec_")
+    wrong = await queued(web, **{"X-Queue-Webhook": "ftp://hooks.example.org/"})
+    assert wrong.status_code == 400
+    assert wrong.json()["error"]["param"] == "X-Queue-Webhook"
+
+
+async def test_a_webhook_is_seen_on_its_request(web: Web, claims: Claims) -> None:
+    await web.client.post("/admin/projects/default/webhook-secret")
+    url = "https://hooks.example.org/"
+    answer = await queued(web, **{"X-Queue-Webhook": url})
+    place = answer.headers["location"]
+    assert answer.json()["webhook"] == {
+        "url": url,
+        "status": "waiting",
+        "attempts": 0,
+        "next_attempt_at": None,
+        "ended_at": None,
+        "http_status": None,
+        "error": None,
+    }
+    await finish(web, claims, await claimed(claims))
+    shown = (await web.client.get(place)).json()["webhook"]
+    assert shown["status"] == "waiting"
+    assert shown["next_attempt_at"]
+
+
+async def test_a_project_s_share_of_the_queue(web: Web) -> None:
+    place = "/admin/projects/default/queue"
+    changed = await web.client.post(place, json={"weight": 2, "urgency": 1})
+    assert changed.json() == {"project": "default", "weight": 2.0, "urgency": 1}
+    assert (await web.client.post(place, json={})).json()["weight"] == 2.0
+    assert (await web.client.post(place, json={"weight": 0})).status_code == 400
+    unknown = await web.client.post("/admin/projects/nobody/queue", json={})
+    assert unknown.status_code == 404
+    plain = await web.key("plain", Scope.INFERENCE)
+    assert (await web.client.post(place, json={}, headers=plain)).status_code == 403

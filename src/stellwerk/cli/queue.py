@@ -72,6 +72,22 @@ def project(
     show([row], ("project", "weight", "urgency"), as_json=as_json)
 
 
+@app.command("webhook-secret")
+def webhook_secret(
+    name: Annotated[str, typer.Argument(help="Name or id of the project.")],
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Give a project a new secret for its webhooks; the one before signs too for a day."""
+    from stellwerk.features.webhooks.service import Webhooks
+
+    read = settings(config, data_dir=data_dir)
+    made = on_database(read, lambda database: Webhooks(database).renew(name))
+    row = made.model_dump()
+    show([row], ("project", "secret", "previous_expires_at"), as_json=as_json)
+
+
 def _run(read: "Settings", work: "Callable[[Overview], Awaitable[T]]") -> T:
     from stellwerk.features.queue.overview import Overview
 

@@ -29,6 +29,7 @@ from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.statements import DONE, EVENTS
 from stellwerk.features.queue.waiting import Waiting
 from stellwerk.features.usage.service import Usage
+from stellwerk.features.webhooks.service import Webhooks
 from stellwerk.http.shutdown import ShuttingDownError
 from stellwerk.lane.lane import Lane
 from stellwerk.lane.protocol import LaneProtocol
@@ -129,6 +130,7 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         stores = store_services(core.database, core.runner)
         sweeps = (partial(sweep, uploads), stores.stores.expire, stores.attached.reconcile)
         await stack.enter_async_context(running(keep_sweeping(sweeps)))
+        overview = Overview(core.database)
         yield Hub(
             database=core.database,
             keys=Keys(core.database),
@@ -144,9 +146,16 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             runner=core.runner,
             engines=core.broker.snapshot,
             exposition=exposition(
-                core.registry, core.broker.snapshot, core.flush_metrics, Overview(core.database)
+                core.registry, core.broker.snapshot, core.flush_metrics, overview
             ),
             max_body=settings.max_body,
-            queueing=Queueing(queue, waiting, Quota(queue, settings.queue), settings.queue),
+            queueing=Queueing(
+                queue=queue,
+                waiting=waiting,
+                quota=Quota(queue, settings.queue),
+                settings=settings.queue,
+                webhooks=Webhooks(core.database),
+                overview=overview,
+            ),
             max_recording=settings.max_recording,
         )

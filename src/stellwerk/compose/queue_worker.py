@@ -4,7 +4,9 @@ import asyncio
 import signal
 import socket
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from os import getpid
 from typing import Any
 
@@ -15,14 +17,18 @@ from stellwerk.base.errors import UnavailableError
 from stellwerk.base.log import configure
 from stellwerk.base.settings import Settings
 from stellwerk.compose.blobs import uploads_of
-from stellwerk.compose.core import Core, end_with_parent, listening, open_core
+from stellwerk.compose.core import Core, end_with_parent, listening, open_core, running
 from stellwerk.compose.stores import ingest
 from stellwerk.data.notify import Heard
 from stellwerk.features.queue.claims import Claims
 from stellwerk.features.queue.reading import CANCELLING
 from stellwerk.features.queue.statements import NEW
 from stellwerk.features.stores.attached import INGEST
+from stellwerk.features.webhooks.deliveries import CHANNEL as WEBHOOKS
+from stellwerk.features.webhooks.deliveries import Deliveries
+from stellwerk.fetch.fetcher import Fetcher
 from stellwerk.operations.registry import OPERATIONS
+from stellwerk.worker.courier import Courier
 from stellwerk.worker.handler import Handler, Ingesting, Verb
 from stellwerk.worker.worker import Worker
 
@@ -54,7 +60,12 @@ async def _work(orders: Orders, settings: Settings) -> None:
         place = f"{socket.gethostname()}:{getpid()}"
         claims = await stack.enter_async_context(Claims(core.database, place))
         worker = _worker(core, claims, settings)
-        heard: dict[str, Heard] = {NEW: worker.wake, CANCELLING: worker.cancel}
+        courier = await stack.enter_async_context(_courier(core, settings))
+        heard: dict[str, Heard] = {
+            NEW: worker.wake,
+            CANCELLING: worker.cancel,
+            WEBHOOKS: courier.wake,
+        }
         await stack.enter_async_context(listening(core, heard, []))
         async with worker.running():
             sys.stdout.write('{"ready": true}\n')
@@ -73,6 +84,20 @@ def _worker(core: Core, claims: Claims, settings: Settings) -> Worker:
         return {engine["model"]: engine["leases"] for engine in books["engines"]}
 
     return Worker(claims, handlers(core, settings), leases, settings.queue)
+
+
+@asynccontextmanager
+async def _courier(core: Core, settings: Settings) -> AsyncIterator[Courier]:
+    """Webhooks, as long as the context is open. What ended is shown as long as a request is."""
+    kept = timedelta(seconds=settings.queue.retention)
+    deliveries = Deliveries.of(core.database, kept)
+    async with Fetcher(settings.fetch) as fetcher:
+        courier = Courier(deliveries, fetcher)
+        try:
+            async with running(courier.run()):
+                yield courier
+        finally:
+            await deliveries.close()
 
 
 def handlers(core: Core, settings: Settings) -> dict[str, Handler]:

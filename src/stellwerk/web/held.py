@@ -45,7 +45,7 @@ class Holding:
 
     async def accepted(self, sink: Sink, more: Headers) -> None:
         """202, and how the request stands."""
-        body = msgspec.json.encode(await shown(self.queueing.queue, await self.request()))
+        body = msgspec.json.encode(await shown(self.queueing, await self.request()))
         headers = [*_headers("application/json", body), *self._place(), *more]
         await sink.head(202, headers)
         await sink.data(body)

@@ -16,11 +16,13 @@ from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
 from stellwerk.features.limits.service import Admission
+from stellwerk.features.queue.overview import Overview
 from stellwerk.features.queue.quota import Quota
 from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.waiting import Waiting
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.features.usage.service import Usage
+from stellwerk.features.webhooks.service import Webhooks
 from stellwerk.operations.run import Runner
 from stellwerk.web.stores import StoreServices
 
@@ -29,12 +31,14 @@ Snapshot = Callable[[], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Queueing:
-    """The queue, those who wait for it here, and how much each key may put in."""
+    """The queue, those who wait for it here, how much each key may put in, and who is told."""
 
     queue: Queue
     waiting: Waiting
     quota: Quota
     settings: QueueSettings
+    webhooks: Webhooks
+    overview: Overview
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
 from stellwerk.base.log import get_logger
 from stellwerk.features.queue.types import NewRequest
 from stellwerk.features.queue.waiting import Watch
+from stellwerk.fetch.url import checked
 from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
 from stellwerk.http.prefer import Preference, RawHeaders, preference, urgency, value
@@ -24,6 +25,7 @@ log = get_logger("web")
 
 RETRY = b"x-stainless-retry-count"
 RETENTION = b"x-queue-retention"
+WEBHOOK = "X-Queue-Webhook"
 LONGEST_KEY = 255
 
 
@@ -81,6 +83,8 @@ class _Queued:
     async def run(self, sink: AsgiSink) -> None:
         prefer = preference(self.headers)
         new = self._new(held=prefer.wait is None)
+        if new.webhook is not None:
+            await self.hub.queueing.webhooks.require_secret(new.project_id, WEBHOOK)
         waiting = self.hub.queueing.waiting
         # Watched before it can have ended, so that no notification is missed.
         with waiting.watch(new.id) as watch:
@@ -110,6 +114,7 @@ class _Queued:
             held=held,
             digest=_digest(self.operation, self.call),
             idempotency_key=_idempotency_key(self.headers),
+            webhook=webhook(self.headers),
             retention=_retention(self.headers, settings.retention),
             max_attempts=settings.attempts,
         )
@@ -162,6 +167,14 @@ def _idempotency_key(headers: RawHeaders) -> str | None:
             param="Idempotency-Key",
         )
     return key
+
+
+def webhook(headers: RawHeaders) -> str | None:
+    """The URL to be called at the end. Raises `InvalidUrlError`."""
+    url = value(headers, WEBHOOK.lower().encode())
+    if url is not None:
+        checked(url, WEBHOOK)
+    return url
 
 
 def _retention(headers: RawHeaders, most: int) -> int:

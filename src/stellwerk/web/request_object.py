@@ -1,10 +1,12 @@
 """A request of the queue as the API shows it."""
 
 from datetime import datetime
+from typing import Literal
 
-from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.types import Request, Standing, State
-from stellwerk.wire.queue import RequestObject, Status
+from stellwerk.features.webhooks.types import Delivery
+from stellwerk.web.hub import Queueing
+from stellwerk.wire.queue import RequestObject, Status, WebhookObject
 
 WAITING = frozenset({State.QUEUED, State.DEFERRED})
 SHOWN: dict[State, Status] = {
@@ -18,15 +20,34 @@ SHOWN: dict[State, Status] = {
 }
 
 
-async def shown(queue: Queue, request: Request) -> RequestObject:
-    """With its place in the line while it waits, and its error when it failed."""
+async def shown(queueing: Queueing, request: Request) -> RequestObject:
+    """With its place in the line while it waits, its error when it failed, and its webhook."""
     made = brief(request)
+    queue = queueing.queue
     if request.state in WAITING:
         standing: Standing = await queue.standing(request)
         made.position, made.estimated_seconds = standing.before, standing.seconds
     if request.state in (State.FAILED, State.CANCELLED):
         made.error = await queue.error(request.id)
+    if request.webhook:
+        made.webhook = told(request.webhook, await queueing.webhooks.of(request.id))
     return made
+
+
+def told(url: str, delivery: Delivery | None) -> WebhookObject:
+    """A webhook as the API shows it; without a delivery there was nothing to tell yet."""
+    if delivery is None:
+        return WebhookObject(url=url)
+    ended: Literal["delivered", "failed"] = "delivered" if delivery.delivered else "failed"
+    return WebhookObject(
+        url=url,
+        status="waiting" if delivery.ended_at is None else ended,
+        attempts=delivery.attempts,
+        next_attempt_at=_seconds(delivery.next_at),
+        ended_at=_seconds(delivery.ended_at),
+        http_status=delivery.status,
+        error=delivery.error,
+    )
 
 
 def brief(request: Request) -> RequestObject:

@@ -10,6 +10,21 @@ from stellwerk.wire.errors import ErrorDetail
 Status = Literal["queued", "running", "cancelling", "completed", "failed", "cancelled"]
 
 
+class WebhookObject(msgspec.Struct, kw_only=True):
+    """How the call of a webhook stands. Times are Unix seconds."""
+
+    url: Annotated[str, Meta(description="Where it goes.")]
+    status: Annotated[
+        Literal["waiting", "delivered", "failed"],
+        Meta(description="`waiting`: for the request's end, or for the next attempt."),
+    ] = "waiting"
+    attempts: Annotated[int, Meta(description="How often it was tried.")] = 0
+    next_attempt_at: Annotated[int | None, Meta(description="When it is tried next.")] = None
+    ended_at: Annotated[int | None, Meta(description="When it was delivered or given up.")] = None
+    http_status: Annotated[int | None, Meta(description="What was answered last.")] = None
+    error: Annotated[str | None, Meta(description="Why there was no answer.")] = None
+
+
 class RequestObject(msgspec.Struct, kw_only=True):
     """A request in the queue. Times are Unix seconds."""
 
@@ -37,6 +52,9 @@ class RequestObject(msgspec.Struct, kw_only=True):
     ] = None
     http_status: Annotated[int | None, Meta(description="Status of its answer.")] = None
     error: Annotated[ErrorDetail | None, Meta(description="Why it failed.")] = None
+    webhook: Annotated[
+        WebhookObject | None, Meta(description="The webhook that `X-Queue-Webhook` named.")
+    ] = None
 
 
 class RequestList(msgspec.Struct, kw_only=True):

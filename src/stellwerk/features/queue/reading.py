@@ -8,7 +8,7 @@ CANCELLING = "queue_cancelling"
 
 _SHOWN = """
     id, operation, model, state, urgency, stream, attempts, fence, created_at, started_at,
-    finished_at, run_at, purge_at, status
+    finished_at, run_at, purge_at, status, webhook
 """
 
 ONE = f"select {_SHOWN} from requests where id = $1 and key_id = $2"
@@ -70,9 +70,14 @@ CANCEL = f"""
     select id, (select count(*) from told) from asked
 """
 
+# Nobody is told any more of what is gone.
 DELETE = """
-    delete from requests
-    where id = $1 and key_id = $2 and state not in ('running', 'cancelling') returning id
+    with gone as (
+        delete from requests
+        where id = $1 and key_id = $2 and state not in ('running', 'cancelling') returning id
+    ),
+    untold as (delete from webhook_deliveries using gone where subject = gone.id)
+    select id from gone
 """
 
 EVENTS = """

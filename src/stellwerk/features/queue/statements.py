@@ -70,7 +70,8 @@ CLAIM = f"""
     from claimed order by urgency, turn, id
 """
 
-# `retention` says how long what ended is kept.
+# `retention` says how long what ended is kept. A trigger on `finished_at` writes down that a
+# webhook is to be called.
 _ENDED = """
     worker = null, body = null, run_at = null, finished_at = clock_timestamp(),
     purge_at = clock_timestamp() + make_interval(secs => retention)

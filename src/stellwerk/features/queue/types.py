@@ -111,6 +111,7 @@ class Request:
     run_at: datetime | None
     purge_at: datetime | None
     status: int | None
+    webhook: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,15 +62,15 @@ async def list_requests(
 @routes.get("/{request_id}", summary="Retrieve a queued request", response_class=StructResponse)
 async def retrieve(request_id: str, hub: AnyHub, caller: AnyPrincipal) -> StructResponse:
     """Its state, its place in the line, its times, and its error if it has one."""
-    queue = hub.queueing.queue
-    return StructResponse(await shown(queue, await queue.get(caller.key_id, _name(request_id))))
+    request = await hub.queueing.queue.get(caller.key_id, _name(request_id))
+    return StructResponse(await shown(hub.queueing, request))
 
 
 @routes.post("/{request_id}/cancel", summary="Cancel a request", response_class=StructResponse)
 async def cancel(request_id: str, hub: AnyHub, caller: AnyPrincipal) -> StructResponse:
     """One that waits ends at once; one that runs is `cancelling` until the model has let go."""
-    queue = hub.queueing.queue
-    return StructResponse(await shown(queue, await queue.cancel(caller.key_id, _name(request_id))))
+    request = await hub.queueing.queue.cancel(caller.key_id, _name(request_id))
+    return StructResponse(await shown(hub.queueing, request))
 
 
 @routes.delete("/{request_id}", summary="Delete a request", response_class=StructResponse)
