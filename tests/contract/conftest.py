@@ -11,6 +11,7 @@ CHAT = "Qwen2.5-Coder-0.5B-Instruct"
 TINY = "SmolLM2-135M-Instruct"
 EMBEDDING = "multilingual-e5-small"
 SPEECH = "whisper-base"
+VOICE = "piper-joe"
 
 
 @pytest.fixture(scope="session")

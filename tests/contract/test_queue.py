@@ -11,7 +11,8 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.contract.conftest import CHAT, EMBEDDING, TINY
+from stellwerk.features.catalog.starter import starter_models
+from tests.contract.conftest import EMBEDDING, TINY
 from tests.server import Server
 
 HELLO: list[Any] = [{"role": "user", "content": "Say hello."}]
@@ -33,7 +34,7 @@ def http(server: Server) -> Iterator[httpx.Client]:
 
 
 def test_models(client: OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == [CHAT, TINY, EMBEDDING, "whisper-base"]
+    assert [model.id for model in client.models.list()] == [entry.id for entry in starter_models()]
 
 
 def test_chat(client: OpenAI) -> None:

@@ -63,11 +63,14 @@ def fails(status: int, *headers: bytes) -> Script:
     return says(whole(body, b"HTTP/1.1 %d X\r\n%b" % (status, lines)))
 
 
+SOUND = b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n\r\n"
 SCRIPTS = {
     "whole": says(whole(ANSWER)),
     "stream": says(EVENTS, chunk(EVENT + EVENT + USAGE + DONE), chunk(b"")),
     "cut": says(EVENTS, chunk(EVENT + b"data: {"), close=True),
     "cut-whole": says(whole(ANSWER)[:-5], close=True),
+    "sound": says(SOUND, chunk(b"la"), chunk(b"la"), chunk(b"")),
+    "cut-sound": says(SOUND, chunk(b"la"), close=True),
     "closes": says(close=True),
     "garbage": says(b"no HTTP at all\r\n\r\n"),
     "bad": fails(400),
@@ -164,9 +167,9 @@ async def both(web: Web) -> AsyncIterator[Both]:
             pool = Pool(base.address, Timeouts(), None)
             stack.callback(pool.close)
             routes[name] = HttpRoute(name, "there", base, pool)
-            entries.append(
-                {"id": name, "aliases": [f"the-{name}"], "upstream": {"url": upstream.url}}
-            )
+            kind = "TTS" if "sound" in name else "LLM"
+            aliases, url = [f"the-{name}"], upstream.url
+            entries.append({"id": name, "type": kind, "aliases": aliases, "upstream": {"url": url}})
         shared = {"upstream": entries[0]["upstream"]}
         entries.append({"id": "closed", "meta_data": {"source_type": "PROPRIETARY"}, **shared})
         entries.append({"id": "vectors", "type": "EMBEDDING", **shared})
@@ -254,6 +257,17 @@ WRONG = {
     b'{"model":"vectors"}': 400,
     b'{"model":"whole","x":"' + b"x" * 10_000 + b'"}': 413,
 }
+
+
+async def test_sounds(both: Both) -> None:
+    key, path = await both.key("k"), "/v2/audio/speech"
+    whole = await both.twice(key, asks("the-sound"), path)
+    assert (whole.content, whole.headers["content-type"]) == (b"lala", "audio/mpeg")
+    # A client must see that this is not all; an error in words would be noise.
+    for query in ("", "?slow=1"):
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            await both.ask(key, asks("cut-sound"), path + query)
+    assert (await both.ask(key, asks("sound"), path)).content == b"lala"
 
 
 async def test_what_is_wrong_with_a_body(both: Both) -> None:

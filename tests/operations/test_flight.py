@@ -23,7 +23,7 @@ from stellwerk.features.keys.types import KeyLimits, Principal, Scope
 from stellwerk.features.limits.errors import RateLimitedError
 from stellwerk.features.limits.service import Admission
 from stellwerk.features.usage.types import UsageRow
-from stellwerk.operations import chat_completions, completions
+from stellwerk.operations import chat_completions, completions, speech
 from stellwerk.operations.meter import Books
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.run import Runner
@@ -302,6 +302,44 @@ async def test_a_cut_stream_ends_in_an_error_and_is_estimated(shared: Shared) ->
     assert (row.status, row.completion_tokens, row.estimated) == (502, 2, True)
     assert row.prompt_tokens > 0
     assert row.cost > 0
+
+
+SOUND = b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n\r\n"
+SPEAKS: dict[str, Any] = {"operation": speech.OPERATION, "voice": "alloy", "input": "Hello"}
+
+
+async def test_a_sound_goes_on_as_it_comes(shared: Shared) -> None:
+    proceed = asyncio.Event()
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(SOUND + chunk(b"first\n\n"))
+        await writer.drain()
+        await proceed.wait()
+        writer.write(chunk(b'"usage":{') + chunk(b""))
+        await writer.drain()
+
+    async with net(shared, script, type="TTS") as hub:
+        sink = Memory()
+        task = asyncio.create_task(hub.into(sink, **SPEAKS))
+        await asyncio.wait_for(sink.news.wait(), 10)
+        assert (sink.status, sink.body) == (200, b"first\n\n")
+        assert sink.headers[b"content-type"] == b"audio/mpeg"
+        proceed.set()
+        await task
+        assert sink.body == b'first\n\n"usage":{'
+        assert json.loads(hub.targets[0].bodies[0])["model"] == "m0"
+    assert (hub.row.operation, hub.row.status) == ("audio.speech", 200)
+    assert hub.row.prompt_tokens > 5
+
+
+async def test_a_sound_that_breaks_off_has_no_words_in_it(shared: Shared) -> None:
+    async with net(shared, says(SOUND, chunk(b"first"), close=True), answers, type="TTS") as hub:
+        sink = Memory()
+        with pytest.raises(StellwerkError) as caught:
+            await hub.into(sink, **SPEAKS)
+        assert caught.value.code == "upstream_cut"
+        assert (sink.body, hub.asked) == (b"first", [1, 0])
+    assert hub.row.status == 502
 
 
 async def test_a_client_that_hangs_up_pays_what_was_produced(shared: Shared) -> None:

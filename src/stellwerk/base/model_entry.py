@@ -9,7 +9,7 @@ from stellwerk.base.limits import Limits
 from stellwerk.base.prices import Prices
 from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
-ModelType = Literal["LLM", "EMBEDDING", "STT", "IMAGE", "OCR"]
+ModelType = Literal["LLM", "EMBEDDING", "STT", "TTS", "IMAGE", "OCR"]
 
 
 class Entry(BaseModel):
@@ -226,7 +226,7 @@ class ModelEntry(Entry):
     type: ModelType = Field(default="LLM", description="What it does.")
     aliases: tuple[Line, ...] = Field(default=(), max_length=100, description="Other names of it.")
     engine: Line | None = Field(
-        default=None, description="Local engine: `llama`, `e5`, `speech` or `ocr`."
+        default=None, description="Local engine: `llama`, `e5`, `speech`, `voice` or `ocr`."
     )
     options: EngineOptions = Field(default_factory=dict, description="Settings of that engine.")
     files: tuple[WeightFile, ...] = Field(default=(), max_length=100, description="Its weights.")

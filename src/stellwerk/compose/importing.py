@@ -25,12 +25,14 @@ TYPES: dict[Any, ModelType] = {
     "LLM": "LLM",
     "EMBEDDING": "EMBEDDING",
     "STT": "STT",
+    "TTS": "TTS",
     "IMAGE": "IMAGE",
 }
 # What ids of other models than language models have in them, where the server does not say.
 SPEAKING_NAMES: tuple[tuple[ModelType, tuple[str, ...]], ...] = (
     ("EMBEDDING", ("embed", "e5-", "bge-", "gte-", "minilm")),
     ("STT", ("whisper", "transcribe")),
+    ("TTS", ("tts", "kokoro", "piper")),
     ("IMAGE", ("dall-e", "stable-diffusion", "flux", "gpt-image")),
 )
 

@@ -396,6 +396,14 @@ class LaneProtocol(HttpToolsProtocol):
             self.transport.write(b"0\r\n\r\n")
         self._done()
 
+    def cut(self, _: StellwerkError) -> None:
+        self._flight = None
+        # Without its last chunk an answer is seen to be cut; one that has no chunks must break.
+        if self._chunked:
+            self.transport.close()
+        else:
+            self.transport.abort()
+
     def refuse(self, error: StellwerkError) -> None:
         status, headers, body = error_answer(error)
         self.head(status, headers)

@@ -15,7 +15,7 @@ from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers, Outlet
 from stellwerk.upstreams.exchange import UNSENT, Exchange, Failure
 from stellwerk.upstreams.failures import CREDENTIALS, UpstreamError, failure
-from stellwerk.upstreams.reading import EventReader, Tokens, read_whole
+from stellwerk.upstreams.reading import EventReader, Passing, Tokens, read_whole
 from stellwerk.upstreams.route import Route, choose, soonest
 from stellwerk.wire.errors import error_event
 
@@ -51,7 +51,7 @@ class Flight:
     _route: Route | None = None
     _tried: tuple[Route, ...] = ()
     _last_error: StellwerkError | None = None
-    _events: EventReader | None = None
+    _events: EventReader | Passing | None = None
     _size = 0
     _status = 0
     _started = False
@@ -180,10 +180,15 @@ class Flight:
 
     def head(self, status: int, headers: Headers) -> None:
         self._status, self._headers = status, headers
-        if status < FIRST_FAILURE and _is_stream(headers):
-            self._healthy()
+        if status >= FIRST_FAILURE:
+            return
+        if _is_stream(headers):
             shown = self._asked.model or ""
             self._events = EventReader(shown, self.tokens, hide_usage=self._hides_usage)
+        elif self._operation.media:
+            self._events = Passing()
+        if self._events is not None:
+            self._healthy()
             self._started = True
             self._outlet.head(status, [*headers, NO_CACHE, *self._limits()])
 
@@ -300,11 +305,14 @@ class Flight:
 
     def _end_with(self, error: StellwerkError) -> None:
         self._end(error.kind.status)
-        if self._started:
+        if not self._started:
+            self._outlet.refuse(error)
+        elif isinstance(self._events, Passing):
+            # An error in the middle of a sound would be heard as noise.
+            self._outlet.cut(error)
+        else:
             self._outlet.data(error_event(error))
             self._outlet.end()
-        else:
-            self._outlet.refuse(error)
 
     def _end(self, status: int) -> None:
         """What the call took is settled before the caller hears of its end."""

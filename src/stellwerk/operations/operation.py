@@ -15,7 +15,9 @@ class Operation:
 
     `request` is the whole shape of the body: JSON, or a multipart form where `form` is set.
     `response` is that of the answer, which may be plain text where `plain_text` is set, and `event`
-    that of one server-sent event, where the verb can stream. `serves` says which models can do it.
+    that of one server-sent event, where the verb can stream. `media` are the types of an answer in
+    bytes that mean nothing to the hub and are passed on as they come. `serves` says which models
+    can do it.
     `tells_usage`: a stream tells its usage when `stream_options.include_usage` asks for it. `raw`:
     the text goes to the model as it is, which providers of closed models do not offer.
     """
@@ -24,7 +26,7 @@ class Operation:
     path: str
     serves: ModelType
     request: type[Any]
-    response: type[Any]
+    response: type[Any] | None
     event: type[Any] | None
     summary: str
     description: str
@@ -34,6 +36,7 @@ class Operation:
     raw: bool = False
     form: bool = False
     plain_text: bool = False
+    media: tuple[str, ...] = ()
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):

@@ -6,6 +6,7 @@ from stellwerk.operations import (
     embeddings,
     ocr,
     responses,
+    speech,
     transcriptions,
     translations,
 )
@@ -19,4 +20,5 @@ OPERATIONS: tuple[Operation, ...] = (
     responses.OPERATION,
     transcriptions.OPERATION,
     translations.OPERATION,
+    speech.OPERATION,
 )

@@ -77,6 +77,9 @@ class Relay:
         self._ended = True
         self._news.set()
 
+    def cut(self, error: StellwerkError) -> None:
+        self.refuse(error)
+
     def refuse(self, error: StellwerkError) -> None:
         self._error = error
         self._ended = True

@@ -25,7 +25,7 @@ class Outlet(Protocol):
     """A sink in callbacks, for whoever cannot wait; it says itself when it is full.
 
     Either `refuse`, or `whole`, or `head`, `data` any number of times (also empty: all so far may
-    go out) and `end`. Nothing comes after the operation was cancelled.
+    go out) and `end` or `cut`. Nothing comes after the operation was cancelled.
     """
 
     def whole(self, status: int, headers: Headers, body: bytes) -> None:
@@ -37,5 +37,9 @@ class Outlet(Protocol):
     def data(self, chunk: bytes) -> None: ...
 
     def end(self) -> None: ...
+
+    def cut(self, error: StellwerkError) -> None:
+        """The answer is not whole, and it cannot be said in it: whoever reads it must see that."""
+        ...
 
     def refuse(self, error: StellwerkError) -> None: ...

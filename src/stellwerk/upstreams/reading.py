@@ -166,6 +166,19 @@ class EventReader:
         return self._hide_usage and told.choices == [] and told.response is None
 
 
+class Passing:
+    """In the place of an `EventReader`, for an answer that nobody reads on its way: sound."""
+
+    __slots__ = ()
+    events = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        return chunk
+
+    def rest(self) -> bytes:
+        return b""
+
+
 def _told(event: bytes) -> _Event:
     """What an event says; nothing, if it cannot be read."""
     data = b"".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))

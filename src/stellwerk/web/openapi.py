@@ -68,15 +68,18 @@ def with_verbs(document: dict[str, Any]) -> dict[str, Any]:
 def _schemas() -> tuple[dict[type[Any], Any], dict[str, Any]]:
     shapes: list[type[Any]] = [ErrorBody, *RESOURCES.values()]
     for operation in OPERATIONS:
-        shapes += [operation.request, operation.response]
-        shapes += [operation.event] if operation.event else []
+        shapes += [operation.request]
+        shapes += [shape for shape in (operation.response, operation.event) if shape]
     unique = list(dict.fromkeys(shapes))
     found, components = msgspec.json.schema_components(unique, ref_template=REF)
     return dict(zip(unique, found, strict=True)), dict(components)
 
 
 def _verb(operation: Operation, schemas: dict[type[Any], Any]) -> dict[str, Any]:
-    answers: dict[str, Any] = {"application/json": {"schema": schemas[operation.response]}}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    answers: dict[str, Any] = dict.fromkeys(operation.media, binary)
+    if operation.response is not None:
+        answers["application/json"] = {"schema": schemas[operation.response]}
     if operation.plain_text:
         answers["text/plain"] = {"schema": {"type": "string"}}
     if operation.event is not None:

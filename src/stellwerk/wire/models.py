@@ -23,7 +23,9 @@ class MetaData(Struct, kw_only=True):
     model_lifecycle_stage: Annotated[str, Meta(description="`Stable`, `Preview`, ...")]
     end_of_life_date: Annotated[str | None, Meta(description="Day on which it will go.")]
     input_modalities: Annotated[list[str], Meta(description="`text`, `image`, `audio`.")]
-    output_modalities: Annotated[list[str], Meta(description="`text`, `image`, `embedding`.")]
+    output_modalities: Annotated[
+        list[str], Meta(description="`text`, `image`, `audio`, `embedding`.")
+    ]
     is_externally_hosted: Annotated[bool, Meta(description="Whether another server runs it.")]
 
 

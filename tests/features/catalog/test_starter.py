@@ -11,6 +11,7 @@ def test_which_models_there_are() -> None:
         ("multilingual-e5-small", "EMBEDDING", "e5"),
         ("whisper-base", "STT", "speech"),
         ("PP-OCRv6-small", "OCR", "ocr"),
+        ("piper-joe", "TTS", "voice"),
     ]
 
 

@@ -7,6 +7,6 @@ from stellwerk.base.model_entry import ModelEntry
 
 
 def starter_models() -> tuple[ModelEntry, ...]:
-    """A chat model, a tiny one for tests, an embedding model, a speech model and one for OCR."""
+    """Models that chat, embed, hear, speak and read pictures; a tiny one for tests."""
     text = files(__package__).joinpath("starter.toml").read_text("utf-8")
     return tuple(ModelEntry.model_validate(entry) for entry in tomllib.loads(text)["models"])
