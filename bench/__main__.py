@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.engines import measure
+from bench import engines, speech
 from bench.report import print_table
+
+PARTS = {"engines": engines.measure, "speech": speech.measure}
 
 DEFAULT_WEIGHTS = Path("~/.cache/stellwerk/weights").expanduser()
 
@@ -16,10 +18,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each part")
+    parser.add_argument("--only", choices=[*PARTS, "lane"], help="this part, and not the others")
     options = parser.parse_args()
-    print_table(asyncio.run(measure(options.weights, options.rounds)))
-    # A process of its own: it keeps itself to one core.
-    subprocess.run([sys.executable, "-m", "bench.lane"], check=True)
+    for name, measure in PARTS.items():
+        if options.only in {None, name}:
+            print_table(asyncio.run(measure(options.weights, options.rounds)))
+    if options.only in {None, "lane"}:
+        # A process of its own: it keeps itself to one core.
+        subprocess.run([sys.executable, "-m", "bench.lane"], check=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class Heard:
     status: int = 0
     headers: Headers = field(default_factory=list)
     chunks: list[bytes] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
     failure: Failure | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,6 +46,9 @@ class Heard:
     def failed(self, failure: Failure) -> None:
         self.failure = failure
         self.end()
+
+    def progress(self, share: float) -> None:
+        self.shares.append(share)
 
     def refused(self, error: StellwerkError) -> None:
         raise error
@@ -109,6 +113,16 @@ async def test_however_it_is_cut_up_it_is_the_same(pieces: list[bytes]) -> None:
     async with pooled(sends(*pieces)) as asked:
         heard = await asked.ask()
     assert (heard.status, heard.body) == (200, b"data: 1\n\ndata: 2\n\n")
+
+
+async def test_progress_is_told_before_the_answer() -> None:
+    interim = b"HTTP/1.1 102 Processing\r\nx-progress: %b\r\n\r\n"
+    told = [interim % text for text in (b"0.25", b"1e9", b"-1", b"0.5", b"7", b"nan", b"0.1.2")]
+    async with pooled(sends(*told, whole(b"{}"))) as asked:
+        heard = await asked.ask()
+        again = await asked.ask()
+    assert (heard.shares, again.shares) == ([0.25, 0.5, 1.0], [0.25, 0.5, 1.0])
+    assert (heard.status, heard.body, heard.failure) == (200, b"{}", None)
 
 
 async def test_without_a_length_the_end_of_the_connection_is_the_end() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.wire.audio import ServerVad, TranscriptionRequest
-from stellwerk.wire.form import Part, decode_form, read_parts, write_parts
+from stellwerk.wire.form import Part, decode_form, read_parts, value_span, write_parts
 
 FORM = "multipart/form-data; boundary=b"
 FILE = Part("file", b"\0\r\n--sound", 'a".mp3', "audio/mpeg")
@@ -97,3 +97,42 @@ def test_what_is_missing_is_named() -> None:
 def test_what_is_no_form_is_refused(body: bytes, content_type: str) -> None:
     with pytest.raises(InvalidRequestError):
         read_parts(body, content_type)
+
+
+MODEL = Part("model", b"whisper-1")
+
+
+@pytest.mark.parametrize(
+    "parts", [[MODEL, FILE], [FILE, MODEL], [FILE, Part("prompt", b"x"), MODEL]]
+)
+def test_where_a_value_stands(parts: list[Part]) -> None:
+    body = write_parts(parts, FORM)
+    span = value_span(body, FORM, MODEL)
+    assert span is not None
+    start, end = span
+    changed = read_parts(body[:start] + b"other" + body[end:], FORM)
+    assert {part.name: part.content for part in changed} == {
+        **{part.name: part.content for part in parts},
+        "model": b"other",
+    }
+
+
+def test_a_file_that_looks_like_a_form_is_not_taken_for_one() -> None:
+    inside = write_parts([MODEL], "multipart/form-data; boundary=bb")
+    for trap in (
+        inside,
+        b"--b" + inside[4:],
+        b"\r\n--b x" + write_parts([MODEL], FORM).replace(b"\r\n--b", b"\r\n--c")[3:],
+        b'x--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1',
+    ):
+        body = write_parts([Part("file", trap, "f"), MODEL], FORM)
+        span = value_span(body, FORM, MODEL)
+        assert span is not None
+        assert body[span[0] : span[1]] == b"whisper-1"
+        assert span[1] > body.index(trap) + len(trap)
+
+
+def test_a_value_that_is_written_in_another_way_has_no_place() -> None:
+    body = write_parts([Part("model", b"whisper-1", None, "text/plain"), FILE], FORM)
+    assert value_span(body, FORM, MODEL) is None
+    assert value_span(b"nonsense", FORM, MODEL) is None

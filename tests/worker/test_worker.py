@@ -22,6 +22,7 @@ from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.types import Answer, Job, NewRequest, Request, State
 from stellwerk.ports.sink import Sink
 from stellwerk.worker.handler import Handler
+from stellwerk.worker.storing import Storing
 from stellwerk.worker.worker import Worker
 
 LIMIT = 30
@@ -103,6 +104,30 @@ async def test_the_answer_is_kept(line: Line) -> None:
         request, answer = await line.ended(name)
     assert (request.state, request.status, request.attempts) == (State.COMPLETED, 200, 1)
     assert answer == Answer(200, "text/plain", b"hello")
+
+
+async def test_how_far_it_is_is_seen_while_it_runs_and_begins_anew(line: Line) -> None:
+    go_on = asyncio.Event()
+    shares = [0.25, 0.125]
+
+    async def tells(job: Job, sink: Storing) -> None:
+        sink.tell(shares.pop(0))
+        await go_on.wait()
+        if shares:
+            raise UnavailableError("Later.")
+        await hello(job, sink)
+
+    name = await line.put()
+    assert (await line.queue.get("key", name)).progress is None
+    async with line.working(tells):
+        await line.until(name, lambda request: request.progress == 0.25)
+        go_on.set()
+        await line.until(name, lambda request: request.state is State.DEFERRED)
+        go_on.clear()
+        await line.until(name, lambda request: request.progress == 0.125)
+        go_on.set()
+        request, _ = await line.ended(name)
+    assert (request.attempts, request.progress) == (2, 0.125)
 
 
 async def test_it_runs_as_many_at_once_as_it_has_slots(line: Line) -> None:

@@ -114,6 +114,25 @@ def application(orders: Orders) -> web.Application:
     return app
 
 
+class Interim:
+    """Tells the hub how far the work is, before the answer: HTTP's interim answer 102."""
+
+    # So far apart that a long work does not fill the head of its answer.
+    STEP = 0.01
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._told = 0.0
+
+    def tell(self, done: float, of: float | None) -> None:
+        """So much is done of all; where that is unknown, nothing is said."""
+        share = min(done / of, 1) if of else 0
+        transport = self._request.transport
+        if share >= self._told + self.STEP and transport is not None:
+            self._told = share
+            transport.write(b"HTTP/1.1 102 Processing\r\nx-progress: %.3f\r\n\r\n" % share)
+
+
 def error_response(error: StellwerkError) -> web.Response:
     headers = {"Retry-After": str(round(error.retry_after))} if error.retry_after else None
     return web.Response(

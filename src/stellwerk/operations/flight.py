@@ -178,6 +178,10 @@ class Flight:
 
     # Receiver
 
+    def progress(self, share: float) -> None:
+        if self._call.progress is not None:
+            self._call.progress(share)
+
     def head(self, status: int, headers: Headers) -> None:
         self._status, self._headers = status, headers
         if status >= FIRST_FAILURE:

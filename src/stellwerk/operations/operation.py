@@ -1,5 +1,6 @@
 """A verb: its name, its path and the types that go in and out. Each is defined once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 
 from stellwerk.base.model_entry import ModelType
 from stellwerk.features.keys.types import Principal, Scope
+from stellwerk.wire.form import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class Operation:
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One request for an operation: who asks, and the body's bytes.
 
+    `progress` hears of the share of the work that is done, where the model tells it. `parts` are a
+    form's fields without the contents of its files, where they were read already.
+
     `model` is the model that the address names (Azure's form); it goes before the body's. `trace`
     is the caller's `traceparent`. (A struct of msgspec's is made several times faster than a frozen
     dataclass.)
@@ -52,6 +57,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     request_id: str
     model: str | None = None
     content_type: bytes = b"application/json"
+    progress: Callable[[float], None] | None = None
+    parts: tuple[Part, ...] | None = None
     trace: str | None = None
 
     @property

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 LONGEST_HEAD = 65_536
 FRAMING = {b"content-length", b"transfer-encoding"}
 # What is handed on of a head; its other lines speak of the server alone.
+# In an interim answer (102): the share of the work that is done.
+PROGRESS = b"x-progress"
 KEPT = {b"content-type", b"content-encoding", b"content-disposition", b"retry-after"}
 
 
@@ -196,17 +198,25 @@ class Connection(asyncio.Protocol):
         name = name.lower()
         if name in FRAMING:
             self._framed = True
-        elif name in KEPT:
+        elif name in KEPT or name == PROGRESS:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 200:
             self._announced = True
+            self._tell_progress()
         else:
             self._status, self._new_head = status, True
             # The parser forgets it with the end of the message.
             self._keep = self._parser.should_keep_alive()
+
+    def _tell_progress(self) -> None:
+        share = read_share(dict(self._headers).get(PROGRESS, b""))
+        if share is not None and self.exchange is not None:
+            # The server works on it, so it may take as long again.
+            self._pool.touch(self)
+            self.exchange.receiver.progress(share)
 
     def on_body(self, body: bytes) -> None:
         self._pieces.append(body)
@@ -214,3 +224,11 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         # What has a status below 200 only announces the answer.
         self._complete = bool(self._status)
+
+
+def read_share(text: bytes) -> float | None:
+    """A number from 0 to 1, in a few digits; None for anything else."""
+    whole, _, rest = text.partition(b".")
+    if not whole.isdigit() or len(text) > 8 or (rest and not rest.isdigit()):
+        return None
+    return min(float(text), 1.0)

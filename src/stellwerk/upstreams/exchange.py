@@ -25,9 +25,13 @@ UNSENT = frozenset({Failure.UNREACHED})
 class Receiver(Protocol):
     """Takes one answer: `head`, `data` any number of times, then `end`; or `failed` at any point.
 
+    Before `head`, `progress` may tell the share of the work that is done, from 0 to 1.
+
     `refused` comes instead of all others where the target was not even asked. None is called
     after `Exchange.cancel`. `data` may be empty after `head`: more will come.
     """
+
+    def progress(self, share: float) -> None: ...
 
     def head(self, status: int, headers: Headers) -> None: ...
 

@@ -124,6 +124,9 @@ class Leased:
 
     # Receiver
 
+    def progress(self, share: float) -> None:
+        self._receiver.progress(share)
+
     def head(self, status: int, headers: Headers) -> None:
         self._receiver.head(status, headers)
 

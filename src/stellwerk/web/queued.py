@@ -48,11 +48,13 @@ class QueuedEndpoint:
         try:
             principal = await hub.keyring.principal(api_key(scope["headers"]))
             body = await body_of(self.operation, hub, scope, receive)
+            content_type = content_type_of(self.operation, scope)
             call = Call(
                 principal=principal,
                 body=body,
                 request_id=scope["state"]["request_id"],
-                content_type=content_type_of(self.operation, scope),
+                content_type=content_type,
+                parts=await form.parted(self.operation, body, content_type),
             )
             queued = _Queued(hub, self.operation, call, scope["headers"])
             await unless_gone(queued.run(sink), receive)
@@ -82,7 +84,7 @@ class _Queued:
 
     async def run(self, sink: AsgiSink) -> None:
         prefer = preference(self.headers)
-        new = self._new(held=prefer.wait is None)
+        new = await self._new(held=prefer.wait is None)
         if new.webhook is not None:
             await self.hub.queueing.webhooks.require_secret(new.project_id, WEBHOOK)
         waiting = self.hub.queueing.waiting
@@ -96,7 +98,7 @@ class _Queued:
             watch.ring()
             await self._wait(name, watch, prefer, sink)
 
-    def _new(self, *, held: bool) -> NewRequest:
+    async def _new(self, *, held: bool) -> NewRequest:
         """Raises `StellwerkError` for a call that would be refused at once if it ran."""
         model, asked = self.hub.runner.examine(self.operation, self.call)
         settings = self.hub.queueing.settings
@@ -112,7 +114,7 @@ class _Queued:
             stream=stream,
             urgency=urgency(self.headers),
             held=held,
-            digest=_digest(self.operation, self.call),
+            digest=await _digest(self.operation, self.call),
             idempotency_key=_idempotency_key(self.headers),
             webhook=webhook(self.headers),
             retention=_retention(self.headers, settings.retention),
@@ -151,10 +153,10 @@ class _Queued:
         await _refuse(sink, error, [(b"x-should-retry", b"true"), (b"location", place.encode())])
 
 
-def _digest(operation: Operation, call: Call) -> bytes:
+async def _digest(operation: Operation, call: Call) -> bytes:
     """Over what the body says, not how it is written: the repetition may be written anew."""
     if operation.form:
-        return form.digest(call)
+        return await form.digest(call)
     plain = msgspec.json.encode(msgspec.json.decode(call.body), order="deterministic")
     return hashlib.sha256(plain).digest()
 

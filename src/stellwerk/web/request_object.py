@@ -64,8 +64,16 @@ def brief(request: Request) -> RequestObject:
         finished_at=_seconds(request.finished_at),
         not_before=_seconds(request.run_at) if request.state is State.DEFERRED else None,
         expires_at=_seconds(request.purge_at),
+        progress=_progress(request),
         http_status=request.status,
     )
+
+
+def _progress(request: Request) -> float | None:
+    """What has ended well is done, whatever was told last."""
+    if request.state is State.COMPLETED:
+        return 1
+    return None if request.progress is None else round(request.progress, 3)
 
 
 def _seconds(moment: datetime | None) -> int | None:

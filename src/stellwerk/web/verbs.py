@@ -15,6 +15,7 @@ from stellwerk.http.errors import error_answer
 from stellwerk.http.limits import too_large
 from stellwerk.http.shutdown import ShuttingDownError
 from stellwerk.http.trace import trace_parent
+from stellwerk.operations.form import parted
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
 from stellwerk.web.hub import Hub
@@ -59,13 +60,15 @@ class VerbEndpoint:
         try:
             principal = await hub.keyring.principal(api_key(scope["headers"]))
             body = await body_of(self.operation, hub, scope, receive)
+            content_type = content_type_of(self.operation, scope)
             call = Call(
                 principal=principal,
                 body=body,
                 request_id=scope["state"]["request_id"],
                 model=scope["path_params"].get("model"),
-                content_type=content_type_of(self.operation, scope),
+                content_type=content_type,
                 trace=trace_parent(scope["headers"]),
+                parts=await parted(self.operation, body, content_type),
             )
             await unless_gone(hub.runner.run(self.operation, call, sink), receive)
         except StellwerkError as error:

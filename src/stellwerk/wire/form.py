@@ -61,6 +61,37 @@ def write_parts(parts: Iterable[Part], content_type: str) -> bytes:
     return b"".join([*pieces, b"--", boundary, b"--\r\n"])
 
 
+def value_span(body: bytes, content_type: str, part: Part) -> tuple[int, int] | None:
+    """Where in the body the value of this field stands, if it stands there as it is written here.
+
+    A content cannot hold what parts two fields, so what stands between two of these is one.
+    """
+    mark = b"--" + _boundary(content_type).encode("latin-1")
+    tail = b"\r\n\r\n" + part.content
+    wanted = f'name="{_quoted(part.name)}"'.encode()
+    start = 0 if body.startswith(mark + b"\r\n") else _next(body, mark, 0)
+    while start >= 0:
+        end = _next(body, mark, start + len(mark))
+        if 0 <= end <= start + LONGEST_FIELD and body.endswith(tail, start, end):
+            place = end - len(tail)
+            head = body[start:place]
+            if b"\r\n\r\n" not in head and wanted in head.split(b"; "):
+                return place + 4, end
+        start = -1 if end < 0 else end + 2
+    return None
+
+
+def _next(body: bytes, mark: bytes, start: int) -> int:
+    """Where the next line begins that parts two fields: at the end of the line before it."""
+    place = body.find(b"\r\n" + mark, start)
+    while place >= 0:
+        end = place + 2 + len(mark)
+        if body[end : end + 2] in {b"\r\n", b"--"}:
+            return place
+        place = body.find(b"\r\n" + mark, end)
+    return -1
+
+
 def decode_form(parts: Iterable[Part], shape: type[T]) -> T:
     """The struct that the fields stand for. Raises `InvalidRequestError` that names the field.
 

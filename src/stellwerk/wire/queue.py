@@ -50,6 +50,13 @@ class RequestObject(msgspec.Struct, kw_only=True):
         float | None,
         Meta(description="When it may end, by how long your last requests took; null: unknown."),
     ] = None
+    progress: Annotated[
+        float | None,
+        Meta(
+            description="Share of the work that is done, from 0 to 1; null while it is unknown. "
+            "Transcriptions tell it, of files that tell their length."
+        ),
+    ] = None
     http_status: Annotated[int | None, Meta(description="Status of its answer.")] = None
     error: Annotated[ErrorDetail | None, Meta(description="Why it failed.")] = None
     webhook: Annotated[

@@ -29,7 +29,9 @@ class Attempt:
         self.job = job
         self.end: End | None = None
         self.error: StellwerkError | None = None
-        self._sink = sink
+        self.sink = sink
+        # What the database was last told of the sink's share.
+        self.told: float | None = None
         self._handling = asyncio.ensure_future(handler(job, sink))
 
     def stop(self, end: End) -> None:
@@ -47,7 +49,7 @@ class Attempt:
             return None
         error = self._handling.exception()
         if error is None:
-            return Outcome(self.job.id, self.job.fence, State.COMPLETED, self._sink.answer)
+            return Outcome(self.job.id, self.job.fence, State.COMPLETED, self.sink.answer)
         if not isinstance(error, StellwerkError):
             log.error("a request broke", request=self.job.id, exc_info=error)
             told = f"Something went wrong here; the log tells more under {self.job.id}."

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.queue.types import Job
+from stellwerk.operations.form import parted
 from stellwerk.operations.ingest import Ingest
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.run import Runner
-from stellwerk.ports.sink import Sink
+from stellwerk.worker.storing import Storing
 
 # Does the work of a request and writes its answer. An error before the answer's head may be
 # repeated later. When it is cancelled, the work behind it ends before it does.
-Handler = Callable[[Job, Sink], Awaitable[None]]
+Handler = Callable[[Job, Storing], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,16 @@ class Verb:
     runner: Runner
     keyring: Keyring
 
-    async def __call__(self, job: Job, sink: Sink) -> None:
+    async def __call__(self, job: Job, sink: Storing) -> None:
         principal = await self.keyring.holder(job.key_id)
+        content_type = job.content_type.encode("latin-1")
         call = Call(
             principal=principal,
             body=job.body,
             request_id=job.id,
-            content_type=job.content_type.encode("latin-1"),
+            content_type=content_type,
+            progress=sink.tell,
+            parts=await parted(self.operation, job.body, content_type),
         )
         await self.runner.run(self.operation, call, sink)
 
@@ -41,7 +45,7 @@ class Ingesting:
     ingest: Ingest
     keyring: Keyring
 
-    async def __call__(self, job: Job, sink: Sink) -> None:
+    async def __call__(self, job: Job, sink: Storing) -> None:
         await self.ingest.run(job, await self.keyring.holder(job.key_id))
         await sink.head(200, [(b"content-type", b"application/json")])
         await sink.data(job.body)

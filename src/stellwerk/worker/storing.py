@@ -21,6 +21,7 @@ class Storing:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
+        self.share: float | None = None
         self._status = 0
         self._type = "application/octet-stream"
         self._chunks: list[bytes] = []
@@ -28,6 +29,10 @@ class Storing:
     async def head(self, status: int, headers: Headers) -> None:
         self._status = status
         self._type = dict(headers).get(b"content-type", self._type.encode()).decode("latin-1")
+
+    def tell(self, share: float) -> None:
+        """So much of the work is done, from 0 to 1."""
+        self.share = share
 
     async def data(self, chunk: bytes) -> None:
         self._keep(chunk)

@@ -119,6 +119,18 @@ class Worker:
         for name in held.cancelling if held else ():
             await self.cancel(name)
 
+        await self._tell_progress()
+
+    async def _tell_progress(self) -> None:
+        news = []
+        for attempt in self._attempts.values():
+            share = attempt.sink.share
+            if share is not None and share != attempt.told:
+                attempt.told = share
+                news.append((attempt.job, share))
+        if news:
+            await self._claims.progress(news)
+
     def _lose(self, name: str, fence: int) -> None:
         attempt = self._attempts.get(name)
         if attempt and attempt.job.fence == fence:

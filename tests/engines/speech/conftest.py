@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -86,15 +87,18 @@ class Client:
         return answer
 
 
+@asynccontextmanager
+async def opened(engine: Engine) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession(
+        "http://engine",
+        connector=aiohttp.UnixConnector(str(engine.socket)),
+        headers={"Authorization": f"Bearer {SECRET}"},
+        timeout=aiohttp.ClientTimeout(total=LIMIT),
+    ) as session:
+        yield Client(session)
+
+
 @pytest_asyncio.fixture
 async def client(engine: Engine) -> AsyncIterator[Client]:
-    async with (
-        asyncio.timeout(LIMIT),
-        aiohttp.ClientSession(
-            "http://engine",
-            connector=aiohttp.UnixConnector(str(engine.socket)),
-            headers={"Authorization": f"Bearer {SECRET}"},
-            timeout=aiohttp.ClientTimeout(total=LIMIT),
-        ) as session,
-    ):
-        yield Client(session)
+    async with asyncio.timeout(LIMIT), opened(engine) as made:
+        yield made

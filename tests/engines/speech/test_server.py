@@ -5,7 +5,8 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.engines.speech.conftest import LONGEST, Client, Engine
+from stellwerk.wire.form import Part, write_parts
+from tests.engines.speech.conftest import FORM, LONGEST, SECRET, Client, Engine, opened
 from tests.sound import (
     AUSTEN,
     RATE,
@@ -92,6 +93,27 @@ async def test_subtitles_and_likelihoods(client: Client) -> None:
     assert all(-5 < word["logprob"] <= 0 for word in answer["logprobs"])
 
 
+async def test_how_far_it_is_is_told_before_the_answer(engine: Engine) -> None:
+    sound = np.concatenate([samples(austen(SHORT)), silence(3), samples(austen(OTHER))])
+    parts = [Part("model", b"m"), Part("language", b"en"), Part("file", encoded(sound), "a.wav")]
+    body = write_parts(parts, FORM)
+    reader, writer = await asyncio.open_unix_connection(str(engine.socket))
+    writer.write(
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: engine\r\nconnection: close\r\n"
+        b"authorization: Bearer %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
+        % (SECRET.encode(), FORM.encode(), len(body), body)
+    )
+    *interim, answer = (await reader.read()).split(b"HTTP/1.1 ")[1:]
+    writer.close()
+    assert answer.startswith(b"200 OK")
+    lines = [piece.split(b"\r\n") for piece in interim]
+    assert {line[0] for line in lines} == {b"102 Processing"}
+    shares = [float(line[1].removeprefix(b"x-progress: ")) for line in lines]
+    assert len(shares) >= 2
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] <= 1
+
+
 async def test_a_translation_says_so_and_ends(client: Client) -> None:
     answer = await client.heard(encoded(spoken(GERMAN, "de")), "translations", language="de")
     assert (answer["task"], answer["language"]) == ("translate", "de")
@@ -164,3 +186,18 @@ async def test_ten_minutes_take_no_more_memory_than_five(client: Client, engine:
         assert answer["text"].count("Dashwood") >= times - 2
         used.append(process.memory_info().rss)
     assert used[1] < used[0] + 60 * 2**20
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2700)
+async def test_500_requests_leave_nothing_behind(engine: Engine) -> None:
+    """The allocator settles in the first hundred; what is kept for each request shows later."""
+    process = psutil.Process(engine.process.pid)
+    file, used = austen(SHORT), []
+    async with asyncio.timeout(2600), opened(engine) as client:
+        for number in range(1, 501):
+            fields = {"stream": "true"} if number % 5 == 0 else {}
+            await client.heard(file, language="en", **fields)
+            if number % 100 == 0:
+                used.append(process.memory_info().rss)
+    assert used[4] < used[1] + 10 * 2**20, [round(size / 2**20) for size in used]

@@ -15,7 +15,7 @@ from faster_whisper.transcribe import restore_speech_timestamps
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from stellwerk.engines.speech.job import Job
-from stellwerk.engines.speech.recording import RATE, Sound, Stretch, stretches
+from stellwerk.engines.speech.recording import RATE, Sound, Stretch, stretches, told_length
 from stellwerk.wire.audio import Word
 
 T = TypeVar("T")
@@ -40,10 +40,11 @@ class Heard:
 
 @dataclass(slots=True)
 class Progress:
-    """What is known of a recording so far. Times in seconds."""
+    """What is known of a recording so far. Times in seconds; `whole` is what its file says."""
 
     language: str | None = None
     duration: float = 0
+    whole: float | None = None
     context: str | None = None
 
 
@@ -74,6 +75,7 @@ class Listener:
         """The segments in order, as they are understood; `progress` tells the rest."""
         progress.language = job.language
         progress.context = job.prompt
+        progress.whole = await asyncio.to_thread(told_length, job.file)
         parts = stretches(job.file, longest)
         # Decoding is cheap beside the model, so it may run while the model works for others.
         while (stretch := await asyncio.to_thread(next, parts, None)) is not None:

@@ -36,6 +36,19 @@ class Stretch:
         return self.start + len(self.sound) / RATE
 
 
+def told_length(file: bytes) -> float | None:
+    """How long a recording says that it is, in seconds; None where it does not, or cannot be read.
+
+    It may say anything: nothing may depend on it but what people are told.
+    """
+    try:
+        with av.open(BytesIO(file), mode="r", metadata_errors="ignore") as container:
+            told = container.duration
+    except (av.error.FFmpegError, ValueError):
+        return None
+    return told / av.time_base if told else None
+
+
 def stretches(file: bytes, longest: float) -> Iterator[Stretch]:
     """Decode as it is asked for. Damaged frames are left out.
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from aiohttp import web
 
 from stellwerk.base.errors import StellwerkError
-from stellwerk.engines.host import Orders, application
+from stellwerk.engines.host import Interim, Orders, application
 from stellwerk.engines.speech.answer import Transcript, event
 from stellwerk.engines.speech.job import Job, transcription, translation
 from stellwerk.engines.speech.listener import Heard, Listener, Progress
@@ -51,8 +51,10 @@ async def _answer(
     async with aclosing(listener.hear(job, progress, longest)) as segments:
         if job.stream:
             return await _stream(request, segments, transcript)
+        interim = Interim(request)
         async for heard in segments:
             transcript.add(heard)
+            interim.tell(heard.end, progress.whole)
     body, content_type = transcript.body()
     return web.Response(body=body, content_type=content_type, charset=_charset(content_type))
 

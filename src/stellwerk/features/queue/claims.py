@@ -129,6 +129,15 @@ class Claims:
         written = {row["id"] for row in rows}
         return [one.id in written for one in outcomes]
 
+    async def progress(self, shares: Sequence[tuple[Job, float]]) -> None:
+        """Note how much of each request's work is done; for a claim that was lost, nothing."""
+        await self._writing.fetch(
+            statements.PROGRESS,
+            [job.id for job, _ in shares],
+            [job.fence for job, _ in shares],
+            [share for _, share in shares],
+        )
+
     async def again(self, job: Job, delay: float, *, counts: bool = True) -> bool:
         """Let the request run again after `delay` seconds. Without `counts`, this was no attempt.
 

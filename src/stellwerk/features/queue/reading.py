@@ -8,7 +8,7 @@ CANCELLING = "queue_cancelling"
 
 _SHOWN = """
     id, operation, model, state, urgency, stream, attempts, fence, created_at, started_at,
-    finished_at, run_at, purge_at, status, webhook
+    finished_at, run_at, purge_at, status, webhook, progress
 """
 
 ONE = f"select {_SHOWN} from requests where id = $1 and key_id = $2"

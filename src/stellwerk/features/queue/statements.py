@@ -56,7 +56,8 @@ CLAIM = f"""
     ),
     claimed as (
         update requests set state = 'running', worker = $1, fence = fence + 1,
-            attempts = attempts + 1, started_at = clock_timestamp(), run_at = null
+            attempts = attempts + 1, started_at = clock_timestamp(), run_at = null,
+            progress = null
         from locked where requests.id = locked.id
         returning requests.id, fence, attempts, max_attempts, key_id, operation, model, body,
             content_type, stream, urgency, turn
@@ -68,6 +69,13 @@ CLAIM = f"""
     )
     select id, fence, attempts, max_attempts, key_id, operation, model, body, content_type, stream
     from claimed order by urgency, turn, id
+"""
+
+PROGRESS = f"""
+    update requests set progress = given.share
+    from unnest($1::text[], $2::int[], $3::real[]) as given (id, fence, share)
+    where requests.id = given.id and requests.fence = given.fence and requests.state in {_LIVE}
+    returning requests.id
 """
 
 # `retention` says how long what ended is kept. A trigger on `finished_at` writes down that a

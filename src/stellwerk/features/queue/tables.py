@@ -1,6 +1,7 @@
 """`requests`: the request is the job. Around it, the workers, the queue's clock, and projects."""
 
 from sqlalchemy import (
+    REAL,
     Boolean,
     Column,
     DateTime,
@@ -39,6 +40,8 @@ requests = Table(
     Column("max_attempts", SmallInteger, nullable=False),
     Column("worker", Text),
     Column("run_at", DateTime(timezone=True)),
+    # The share of the work that is done, where a model tells it.
+    Column("progress", REAL),
     Column("stream", Boolean, nullable=False),
     # A caller holds a connection for it, and has not had the answer yet.
     Column("held", Boolean, nullable=False),

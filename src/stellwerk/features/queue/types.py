@@ -112,6 +112,7 @@ class Request:
     purge_at: datetime | None
     status: int | None
     webhook: str | None
+    progress: float | None
 
 
 @dataclass(frozen=True, slots=True)
