@@ -1,13 +1,16 @@
 """The audio verbs as OpenAI's SDK, Azure's and plain HTTP clients call them."""
 
+import time
+
 import httpx
+import numpy as np
 import openai
 import pytest
 from openai import AzureOpenAI, OpenAI
 
 from tests.contract.conftest import CHAT, SPEECH
 from tests.server import Server
-from tests.sound import AUSTEN, austen, word_errors
+from tests.sound import AUSTEN, austen, encoded, samples, word_errors
 
 CLIP = "austen-0880.flac"
 FILE = ("clip.flac", austen(CLIP))
@@ -99,3 +102,24 @@ def test_the_wrong_kind_of_body(server: Server) -> None:
 def test_the_queue_takes_recordings(server: Server) -> None:
     with OpenAI(api_key=server.admin_key, base_url=f"{server.url}/queue") as client:
         assert heard(client.audio.transcriptions.create(model="whisper-1", file=FILE).text)
+
+
+def test_the_queue_tells_how_far_a_recording_is(server: Server) -> None:
+    long = encoded(np.concatenate([samples(austen(name)) for name in AUSTEN] * 5), "flac")
+    seen = []
+    with httpx.Client(base_url=server.url, headers={"api-key": server.admin_key}) as client:
+        put = client.post(
+            "/queue/audio/transcriptions",
+            headers={"prefer": "respond-async"},
+            files={"file": ("a.flac", long)},
+            data={"model": "whisper-1", "language": "en"},
+        ).json()
+        assert put["progress"] is None
+        while (told := client.get(f"/queue/requests/{put['id']}").json())["status"] != "completed":
+            assert told["status"] in {"queued", "running"}, told
+            seen.append(told["progress"])
+            time.sleep(0.2)
+    shares = [share for share in dict.fromkeys(seen) if share is not None]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 1
+    assert told["progress"] == 1
