@@ -12,6 +12,7 @@ TINY = "SmolLM2-135M-Instruct"
 EMBEDDING = "multilingual-e5-small"
 SPEECH = "whisper-base"
 VOICE = "piper-joe"
+OCR = "PP-OCRv6-small"
 
 
 @pytest.fixture(scope="session")

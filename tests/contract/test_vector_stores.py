@@ -1,13 +1,19 @@
 """Vector stores with the official SDK, a real embedding model and a real worker."""
 
+import base64
+import io
 from collections.abc import Iterator
 
 import openai
 import pytest
 from openai import OpenAI
+from PIL import Image
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
 
 from tests import documents
-from tests.contract.conftest import EMBEDDING
+from tests.contract.conftest import EMBEDDING, OCR
 from tests.server import Server
 
 PAGES = [
@@ -78,22 +84,47 @@ def test_batches(client: OpenAI, store: str) -> None:
     assert len(list(listed)) == 4
 
 
-def test_the_service_s_own_dialect(client: OpenAI) -> None:
-    made = client.vector_stores.create(
-        name="visual",
-        chunking_strategy={"text_embedding_model": EMBEDDING},  # type: ignore[arg-type]
+def scan(text: str) -> bytes:
+    """A PDF of a cover and of a page that is nothing but a picture."""
+    target = io.BytesIO()
+    canvas = Canvas(target, pagesize=A4)
+    canvas.drawString(60, 780, "Das Deckblatt der Quartalsberichte des Werkes")
+    canvas.showPage()
+    picture = ImageReader(io.BytesIO(documents.picture(text, (900, 300))))
+    canvas.drawImage(picture, 60, 500, width=450, height=150)
+    canvas.showPage()
+    canvas.save()
+    return target.getvalue()
+
+
+def test_visual_rag(client: OpenAI) -> None:
+    """The service's own dialect, with a page that exists only as pixels."""
+    models = {"text_embedding_model": EMBEDDING, "vision_embedding_model": OCR}
+    made = client.vector_stores.create(name="visual", chunking_strategy=models)  # type: ignore[arg-type]
+    assert made.metadata == models
+    file = client.files.create(
+        file=("report.pdf", scan("Umsatz 4711 TEUR im März")),
+        purpose="visual-rag",  # type: ignore[arg-type]
     )
-    assert made.metadata == {"text_embedding_model": EMBEDDING}
-    file = client.files.create(file=("a.txt", PAGES[1].encode()), purpose="user_data")
-    client.vector_stores.files.create(
+    sizes = {"chunk_size": 1024, "chunk_overlap": 100}
+    client.vector_stores.files.create(made.id, file_id=file.id, chunking_strategy=sizes)  # type: ignore[arg-type]
+    done = client.vector_stores.files.poll(file.id, vector_store_id=made.id, poll_interval_ms=200)
+    assert (done.status, done.last_error) == ("completed", None)
+    hits = client.vector_stores.search(
         made.id,
-        file_id=file.id,
-        chunking_strategy={"chunk_size": 1024, "chunk_overlap": 100},  # type: ignore[arg-type]
-    )
-    client.vector_stores.files.poll(file.id, vector_store_id=made.id, poll_interval_ms=200)
-    hits = client.vector_stores.search(made.id, query="Frost", extra_body={"top_k_texts": 3}).data
-    assert (hits[0].content[0].type, (hits[0].model_extra or {})["file_type"]) == ("text", ".txt")
+        query="Wie hoch war der Umsatz im März?",
+        extra_body={"top_k_texts": 1, "top_k_images": 1},
+    ).data
+    shown, read = hits
+    assert [(hit.model_extra or {})["page_number"] for hit in hits] == [2, 2]
+    assert [(hit.model_extra or {})["file_type"] for hit in hits] == [".pdf", ".pdf"]
+    assert (shown.content[0].type, read.content[0].type) == ("base64", "text")
+    assert "4711 TEUR" in read.content[0].text
+    head, _, data = shown.content[0].text.partition(",")
+    with Image.open(io.BytesIO(base64.b64decode(data)), formats=["PNG"]) as picture:
+        assert (head, picture.size) == ("data:image/png;base64", (725, 1024))
     client.vector_stores.delete(made.id)
+    client.files.delete(file.id)
 
 
 def test_a_broken_file_says_so(client: OpenAI, store: str) -> None:

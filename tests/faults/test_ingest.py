@@ -39,7 +39,7 @@ def test_kill_9_loses_no_page_and_doubles_none(weights: Path) -> None:
     again = start_server(data_dir, weights)
     try:
         with client_of(again, key) as client:
-            until(lambda: shown()["status"] != "in_progress", 120)
+            until(lambda: shown()["status"] != "in_progress", 240)
             assert (shown()["status"], shown()["pages_done"]) == ("completed", PAGES)
             texts = client.vector_stores.files.content(file, vector_store_id=store)
             assert [part.text for part in texts] == pages

@@ -16,6 +16,7 @@ from stellwerk.features.files.types import NewFile
 from stellwerk.features.stores.errors import OtherModelError
 from stellwerk.features.stores.index import Chunk, Index, Task
 from stellwerk.operations.ingest import TEXTS, _groups
+from stellwerk.operations.looking import View
 from stellwerk.ports.reading import Page
 
 VECTOR = [1.0, 0.0]
@@ -118,9 +119,10 @@ async def test_vectors_of_another_length_are_refused(database: Database, task: T
 
 
 async def test_short_pages_are_embedded_together(task: Task) -> None:
-    async def read() -> AsyncIterator[Page]:
+    async def read() -> AsyncIterator[tuple[Page, list[View]]]:
         for number in range(1, 201):
-            yield Page(number, f"Dies ist Seite {number}." if number % 2 else "  ", (), 200)
+            text = f"Dies ist Seite {number}." if number % 2 else "  "
+            yield Page(number, text, (), 200), []
 
     groups = [group async for group in _groups(read(), task)]
     assert [len(group.pieces) for group in groups] == [TEXTS, 100 - TEXTS]

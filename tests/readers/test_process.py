@@ -187,7 +187,7 @@ async def test_a_pdf_of_ten_thousand_pages(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(documents.pdf([f"Seite {number}" for number in range(1, 10_001)]))
     count = 0
-    async for page in ProcessReader().pages(path, "a.pdf", pictures=False):
+    async for page in ProcessReader().pages(path, "a.pdf", pictures="none"):
         count += 1
         assert page.text == f"Seite {count}"
     assert count == 10_000

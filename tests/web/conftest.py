@@ -44,6 +44,7 @@ from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.web.app import create_app
 from stellwerk.web.hub import Hub, Queueing
 from tests.admissions import admission
+from tests.coloured_texts import ColouredTexts, coloured_texts
 from tests.scripted import scripted, whole
 from tests.word_vectors import WordVectors, word_vectors
 
@@ -60,11 +61,12 @@ async def nothing_loaded() -> dict[str, Any]:
 
 @dataclass
 class Web:
-    """A client with the admin key, the hub behind it, and the server of its embedding model."""
+    """A client with the admin key, the hub behind it, and the servers of its models."""
 
     client: httpx.AsyncClient
     hub: Hub
     embedding: WordVectors
+    ocr: ColouredTexts
 
     async def key(self, name: str, *scopes: Scope, project: str = "default") -> dict[str, str]:
         issued = await self.hub.keys.create(NewKey(name=name, scopes=scopes, project=project))
@@ -78,20 +80,23 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         admission(database, 30) as admits,
         Queue(database) as queue,
         word_vectors() as embedding,
+        coloured_texts({}) as ocr,
     ):
         entries = [
             {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url}},
             {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": embedding.url}},
             {"id": "org/voice", "type": "STT", "upstream": {"url": upstream.url}},
+            {"id": "reader", "type": "OCR", "upstream": {"url": ocr.url}},
         ]
         models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
         catalog = Catalog(database, models)
-        bases = [Base.of(url) for url in (upstream.url, embedding.url)]
+        bases = [Base.of(url) for url in (upstream.url, embedding.url, ocr.url)]
         pools = [Pool(base.address, Timeouts(), None) for base in bases]
-        chat, vectors = (
-            (HttpRoute("target", name, base, pool),)
-            for name, base, pool in zip(("chat", "vectors"), bases, pools, strict=True)
-        )
+        names = ("chat", "vectors", "reader")
+        targets = {
+            name: (HttpRoute("target", name, base, pool),)
+            for name, base, pool in zip(names, bases, pools, strict=True)
+        }
         registry = CollectorRegistry()
         metrics = Metrics(registry)
         heaps = Heaps(database, Blobs((tmp_path / "blobs").as_uri()))
@@ -102,7 +107,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         describer = Describer(SPECS, Store(tmp_path))
         runner = Runner(
             catalog,
-            lambda model: vectors if model.id == "vectors" else chat,
+            lambda model: targets.get(model.id, targets["chat"]),
             admits,
             Books(metrics, recorder.record),
             describer.engine_does,
@@ -119,7 +124,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             uploads=Uploads(files, 2**40),
             usage=Usage(database, kept_long),
             recorder=recorder,
-            stores=store_services(database, runner),
+            stores=store_services(database, files, runner),
             engines=nothing_loaded,
             exposition=exposition(registry, nothing_loaded, metrics.flush, Overview(database)),
             max_body=10_000,
@@ -132,7 +137,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
                 overview=Overview(database),
             ),
         )
-        made = Web(None, hub, embedding)  # type: ignore[arg-type]  # its key needs the hub first
+        made = Web(None, hub, embedding, ocr)  # type: ignore[arg-type]  # its key needs the hub first
         admin = await made.key("admin", *Scope)
         transport = httpx.ASGITransport(create_app(hub))
         async with httpx.AsyncClient(

@@ -215,7 +215,7 @@ async def test_a_wrong_search_is_named(web: Web, told: dict[str, Any], param: st
 @pytest.mark.parametrize(
     ("told", "param"),
     [
-        ({"chunking_strategy": {"vision_embedding_model": "x"}}, "chunking_strategy.vision"),
+        ({"chunking_strategy": {"vision_embedding_model": "chat"}}, "chunking_strategy.vision"),
         ({"chunking_strategy": {"text_embedding_model": "chat"}}, "chunking_strategy.text"),
         ({"chunking_strategy": {"type": "static"}}, "chunking_strategy"),
         ({"chunking_strategy": {"chunk_size": 100, "chunk_overlap": 60}}, "chunking_strategy"),

@@ -127,7 +127,7 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         waiting = Waiting(queue)
         heard = {DONE: waiting.heard, EVENTS: waiting.heard}
         await stack.enter_async_context(listening(core, heard, [waiting.poll]))
-        stores = store_services(core.database, core.runner)
+        stores = store_services(core.database, uploads.files, core.runner)
         sweeps = (partial(sweep, uploads), stores.stores.expire, stores.attached.reconcile)
         await stack.enter_async_context(running(keep_sweeping(sweeps)))
         overview = Overview(core.database)

@@ -4,10 +4,14 @@ from stellwerk.base.settings import Settings
 from stellwerk.data.database import Database
 from stellwerk.features.files.service import Files
 from stellwerk.features.stores.attached import Attached
+from stellwerk.features.stores.finding import Chunks
 from stellwerk.features.stores.index import Index
+from stellwerk.features.stores.pages import Pages
 from stellwerk.features.stores.service import Stores
 from stellwerk.operations.embed import Embedder
 from stellwerk.operations.ingest import Ingest
+from stellwerk.operations.looking import Looking
+from stellwerk.operations.pages import PageModels, Pictures
 from stellwerk.operations.run import Runner
 from stellwerk.operations.search import Search
 from stellwerk.readers.limits import Limits
@@ -15,14 +19,27 @@ from stellwerk.readers.process import ProcessReader
 from stellwerk.web.stores import StoreServices
 
 
-def store_services(database: Database, runner: Runner) -> StoreServices:
+def store_services(database: Database, files: Files, runner: Runner) -> StoreServices:
     """For a hub."""
-    search = Search(Index(database), Embedder(runner))
-    return StoreServices(Stores(database), Attached(database), search)
+    heaps = files.heaps
+    search = Search(
+        Chunks(database), Pages(database), heaps.blobs, Embedder(runner), _page_models(runner)
+    )
+    return StoreServices(Stores(database, heaps), Attached(database, heaps), search)
 
 
 def ingest(database: Database, files: Files, runner: Runner, settings: Settings) -> Ingest:
     """For a worker."""
     reading = settings.reading
     limits = Limits(int(reading.memory), int(reading.expanded), reading.page_seconds, reading.pages)
-    return Ingest(files, Index(database), ProcessReader(limits), Embedder(runner))
+    return Ingest(
+        files,
+        Index(database),
+        ProcessReader(limits),
+        Embedder(runner),
+        Looking(runner.catalog, _page_models(runner)),
+    )
+
+
+def _page_models(runner: Runner) -> PageModels:
+    return PageModels(runner.catalog, Pictures(runner), Embedder(runner))

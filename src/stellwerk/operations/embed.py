@@ -10,7 +10,7 @@ import numpy.typing as npt
 from stellwerk.base.errors import StellwerkError
 from stellwerk.features.keys.types import Principal
 from stellwerk.operations import embeddings
-from stellwerk.operations.operation import Call
+from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers
 from stellwerk.upstreams.failures import UpstreamError
@@ -37,6 +37,16 @@ class Collected:
         """Nothing is left to do."""
 
 
+async def answer(
+    runner: Runner, operation: Operation, principal: Principal, body: object, request_id: str
+) -> bytes:
+    """What a model answers to the hub itself. Raises `StellwerkError`, as the verb does."""
+    sink = Collected()
+    call = Call(principal=principal, body=msgspec.json.encode(body), request_id=request_id)
+    await runner.run(operation, call, sink)
+    return bytes(sink.body)
+
+
 class Embedder:
     """Turns texts into vectors, with the rights and on the account of a caller."""
 
@@ -61,10 +71,8 @@ class Embedder:
         if self._runner.catalog.models.get(model).entry.upstream is None:
             # Other servers may refuse a field that OpenAI does not have.
             body["input_type"] = "query" if is_query else "passage"
-        sink = Collected()
-        call = Call(principal=principal, body=msgspec.json.encode(body), request_id=request_id)
-        await self._runner.run(embeddings.OPERATION, call, sink)
-        return _read(bytes(sink.body), len(texts), model)
+        told = await answer(self._runner, embeddings.OPERATION, principal, body, request_id)
+        return _read(told, len(texts), model)
 
 
 def _read(body: bytes, number: int, model: str) -> Vectors:

@@ -1,9 +1,12 @@
-"""Putting a file into a vector store: read, cut, embed, save; page by page, so that it resumes."""
+"""Putting a file into a vector store: read, look, cut, embed, save; some pages at a time.
+
+So it resumes after the last pages that were saved.
+"""
 
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +14,8 @@ import msgspec
 
 from stellwerk.base.errors import Kind, StellwerkError
 from stellwerk.base.log import get_logger
+from stellwerk.data.blobs.errors import BlobMissingError
+from stellwerk.data.blobs.heaps import Writer
 from stellwerk.features.files.service import Files
 from stellwerk.features.files.types import Stored
 from stellwerk.features.keys.types import Principal
@@ -18,13 +23,15 @@ from stellwerk.features.queue.types import Job
 from stellwerk.features.stores.attached import IngestOrder
 from stellwerk.features.stores.cutting import cut, language
 from stellwerk.features.stores.index import Chunk, Index, Task
+from stellwerk.features.stores.pages import Drawn, PageImage, new_heap
 from stellwerk.operations.embed import Embedder
+from stellwerk.operations.looking import Looking, View
 from stellwerk.ports.reading import InvalidFileError, Page, Reader, UnsupportedFileError
 
 log = get_logger("operations")
 
-# So many texts are embedded, and saved, together.
-TEXTS = 64
+# So many texts are embedded, and saved, together, or the pages with so many pictures.
+TEXTS, PICTURES = 64, 4
 FILE_ERRORS = (InvalidFileError, UnsupportedFileError)
 PASSING = {Kind.UPSTREAM, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.RATE_LIMITED}
 
@@ -43,18 +50,26 @@ class Group:
     """Some pages that are saved together: few calls for short pages, and little to repeat."""
 
     pieces: list[Piece] = field(default_factory=list)
+    views: list[tuple[int, View]] = field(default_factory=list)
     last: int = 0
     total: int | None = None
+
+    @property
+    def full(self) -> bool:
+        return len(self.pieces) >= TEXTS or len(self.views) >= PICTURES
 
 
 class Ingest:
     """Does what a row of the queue with an `IngestOrder` says."""
 
-    def __init__(self, files: Files, index: Index, reader: Reader, embedder: Embedder) -> None:
+    def __init__(
+        self, files: Files, index: Index, reader: Reader, embedder: Embedder, looking: Looking
+    ) -> None:
         self._files = files
         self._index = index
         self._reader = reader
         self._embedder = embedder
+        self._looking = looking
 
     async def run(self, job: Job, principal: Principal) -> None:
         """Ingest, from the first page that is not saved. What is not wanted any more is left.
@@ -77,24 +92,47 @@ class Ingest:
     async def _ingest(self, task: Task, principal: Principal) -> None:
         principal.require_model(task.model)
         stored = await self._files.stored(task.project_id, task.file_id)
-        done = await self._index.copy(task) or await self._read(task, stored, principal)
+        done = await self._copy(task) or await self._read(task, stored, principal)
         if done is not None and not await self._index.complete(done):
             raise InvalidFileError(
-                "There is no text in the file. If it is a scan or a picture, read it by OCR first."
+                "There is no text in the file, not in its pictures either."
+                if self._looking.reader(principal)
+                else "There is no text in the file. If it is a scan or a picture: your key may use "
+                "no OCR model that would read it."
             )
+
+    async def _copy(self, task: Task) -> Task | None:
+        """The task, done with what the same bytes came to elsewhere; None when they did not."""
+        twin = await self._index.twin(task)
+        if twin is None:
+            return None
+        if not twin.pictures:
+            return await self._index.copy(task, twin, None, ())
+        heaps = self._files.heaps
+        try:
+            async with heaps.write(new_heap()) as writer:
+                keys = [
+                    await writer.add(await heaps.blobs.get(key, 0, size))
+                    for _, key, size in twin.pictures
+                ]
+                return await self._index.copy(task, twin, writer.name, keys)
+        except BlobMissingError:
+            # It was taken out meanwhile.
+            return None
 
     async def _read(self, task: Task, stored: Stored, principal: Principal) -> Task | None:
         """The task as it stands then; None when nobody wants the file in the store any more."""
+        looker = self._looking.at(principal, task)
         with tempfile.TemporaryDirectory(prefix="stellwerk-") as directory:
             path = Path(directory) / "file"
             await self._fetch(stored, path)
             pages = self._reader.pages(
-                path, stored.file.filename, first=task.pages_done + 1, pictures=False
+                path, stored.file.filename, first=task.pages_done + 1, pictures=looker.wanted
             )
-            async with aclosing(_groups(pages, task)) as groups:
+            async with aclosing(_groups(looker.each(pages), task)) as groups:
                 async for group in groups:
                     chunks = await self._embedded(task, group.pieces, principal)
-                    saved = await self._index.save(task, chunks, group.last, group.total)
+                    saved = await self._save(task, group, chunks)
                     if saved is None:
                         return None
                     task = saved
@@ -119,6 +157,22 @@ class Ingest:
                 chunks.append(Chunk(piece.page, piece.text, piece.language, vector.tolist()))
         return chunks
 
+    async def _save(self, task: Task, group: Group, chunks: Sequence[Chunk]) -> Task | None:
+        async with AsyncExitStack() as stack:
+            drawn = None
+            if group.views:
+                heap = self._files.heaps.write(new_heap())
+                drawn = await _drawn(await stack.enter_async_context(heap), group)
+            return await self._index.save(task, chunks, group.last, group.total, drawn)
+
+
+async def _drawn(writer: Writer, group: Group) -> Drawn:
+    images = [
+        PageImage(page, await writer.add(view.picture), len(view.picture), view.vectors)
+        for page, view in group.views
+    ]
+    return Drawn(writer.name, images)
+
 
 def _comes_again(job: Job, error: StellwerkError) -> bool:
     """Whether the queue will try again, as its worker decides too."""
@@ -127,12 +181,15 @@ def _comes_again(job: Job, error: StellwerkError) -> bool:
     return error.kind in PASSING and job.attempts < job.max_attempts
 
 
-async def _groups(pages: AsyncIterator[Page], task: Task) -> AsyncGenerator[Group]:
+async def _groups(
+    seen: AsyncIterator[tuple[Page, Sequence[View]]], task: Task
+) -> AsyncGenerator[Group]:
     group = Group()
-    async for page in pages:
+    async for page, views in seen:
         group.pieces += await asyncio.to_thread(_pieces, page, task)
+        group.views += [(page.number, view) for view in views]
         group.last, group.total = page.number, page.total
-        if len(group.pieces) >= TEXTS:
+        if group.full:
             yield group
             group = Group()
     if group.last:

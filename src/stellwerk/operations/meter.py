@@ -41,6 +41,11 @@ class Books:
     spans: SpanMaker | None = None
 
 
+def estimated(model: Model, call: Call) -> int:
+    """Tokens that a model reads, by the size of the body. The bytes of a picture are none."""
+    return 0 if model.entry.type == "OCR" else call.prompt_size // BYTES_A_TOKEN
+
+
 class Meter:
     """One call, from its admission to its end."""
 
@@ -79,7 +84,7 @@ class Meter:
         metrics.running[self._operation, model.id] -= 1
         series = metrics.series(self._operation, model.id, self.target)
         if not tokens.known and first:
-            tokens.prompt = call.prompt_size // BYTES_A_TOKEN
+            tokens.prompt = estimated(model, call)
         series.add(status, began, first, ended, tokens.completion)
         series.prompt += tokens.prompt
         series.cached += tokens.cached

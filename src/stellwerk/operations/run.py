@@ -13,7 +13,7 @@ from stellwerk.features.limits.service import Admission
 from stellwerk.features.limits.types import Demand
 from stellwerk.operations.body import Outline, check, check_background, outline
 from stellwerk.operations.flight import Flight
-from stellwerk.operations.meter import BYTES_A_TOKEN, Books, Meter
+from stellwerk.operations.meter import Books, Meter, estimated
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.relay import Relay
 from stellwerk.ports.sink import Outlet, Sink
@@ -173,6 +173,6 @@ def _demand(model: Model, call: Call, asked: Outline) -> Demand:
     if model.entry.type == "LLM":
         most = model.entry.meta_data.max_output_length or USUAL_OUTPUT
         output = min(asked.longest_answer or most, most * (asked.n or 1))
-    prompt = call.prompt_size // BYTES_A_TOKEN
+    prompt = estimated(model, call)
     prices = model.entry.prices
     return Demand(prompt, output, cost(prices, prompt, 0, output) if prices else 0)

@@ -1,11 +1,18 @@
-"""Searching a vector store: the query's vector comes by the one way to a model."""
+"""Searching a vector store: the query's vectors come by the one way to a model."""
 
+import base64
+from typing import Any
+
+from stellwerk.data.blobs.errors import BlobMissingError
+from stellwerk.data.blobs.store import Blobs
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.stores.errors import NotOfferedError, OtherModelError
-from stellwerk.features.stores.index import Index
+from stellwerk.features.stores.finding import Chunks, hit
+from stellwerk.features.stores.pages import FoundPage, Pages
 from stellwerk.features.stores.service import living
-from stellwerk.features.stores.types import Hit, Hits, HybridWeights, Query
+from stellwerk.features.stores.types import Content, Hit, Hits, HybridWeights, Query
 from stellwerk.operations.embed import Embedder
+from stellwerk.operations.pages import PageModels
 
 EQUAL = HybridWeights(embedding_weight=1, text_weight=1)
 
@@ -13,20 +20,36 @@ EQUAL = HybridWeights(embedding_weight=1, text_weight=1)
 class Search:
     """Answers queries with the rights of the caller."""
 
-    def __init__(self, index: Index, embedder: Embedder) -> None:
-        self._index = index
+    def __init__(
+        self,
+        chunks: Chunks,
+        pages: Pages,
+        blobs: Blobs,
+        embedder: Embedder,
+        models: PageModels,
+    ) -> None:
+        self._chunks = chunks
+        self._pages = pages
+        self._blobs = blobs
         self._embedder = embedder
+        self.models = models
 
     async def search(self, caller: Principal, store_id: str, asked: Query, request_id: str) -> Hits:
-        """The best chunks of a store, the best first. Several queries: each at its best place.
+        """The best page images, then the best chunks. Several queries: each at its best place.
 
         Raises `UnknownStoreError`, `StoreExpiredError`, `FilterError`, `NotOfferedError`, and what
-        the verb embeddings raises.
+        the verbs of the models raise.
         """
-        _check(asked)
-        async with self._index.database.connect() as connection:
+        async with self._chunks.database.connect() as connection:
             store = await living(connection, caller.project_id, store_id)
-        caller.require_model(store.model)
+        _check(asked, store)
+        images = await self._images(caller, store, asked, request_id) if asked.images else []
+        texts = await self._texts(caller, store, asked, request_id) if asked.limit else []
+        return Hits(search_query=asked.queries, data=[*images, *texts])
+
+    async def _texts(
+        self, caller: Principal, store: Any, asked: Query, request_id: str
+    ) -> list[Hit]:
         vectors = await self._embedder.vectors(
             caller, store.model, asked.queries, request_id=request_id, is_query=True
         )
@@ -35,29 +58,55 @@ class Search:
         options = asked.ranking_options
         found: dict[int, Hit] = {}
         for query, vector in zip(asked.queries, vectors, strict=True):
-            for chunk, hit in await self._index.search(
-                store_id,
+            for chunk, one in await self._chunks.search(
+                store.id,
                 query,
                 vector.tolist(),
                 filters=asked.filters,
                 weights=(options and options.hybrid_search) or EQUAL,
                 limit=asked.limit,
             ):
-                if chunk not in found or hit.score > found[chunk].score:
-                    found[chunk] = hit
+                if chunk not in found or one.score > found[chunk].score:
+                    found[chunk] = one
         least = options.score_threshold if options else 0
-        hits = sorted(found.values(), key=lambda hit: -hit.score)
-        return Hits(
-            search_query=asked.queries,
-            data=[hit for hit in hits if hit.score >= least][: asked.limit],
-        )
+        hits = sorted(found.values(), key=lambda one: -one.score)
+        return [one for one in hits if one.score >= least][: asked.limit]
+
+    async def _images(
+        self, caller: Principal, store: Any, asked: Query, request_id: str
+    ) -> list[Hit]:
+        model = self.models.of(store.vision_model, store.model)
+        found: dict[int, FoundPage] = {}
+        for question in await model.ask(caller, asked.queries, request_id):
+            if store.vision_width not in {None, question.shape[1]}:
+                raise OtherModelError(store.vision_model)
+            for page in await self._pages.search(
+                store.id, question, filters=asked.filters, limit=asked.images
+            ):
+                known = found.get(page.row.id)
+                if known is None or page.score > known.score:
+                    found[page.row.id] = page
+        best = sorted(found.values(), key=lambda one: -one.score)[: asked.images]
+        hits = [await self._image(page) for page in best]
+        return [one for one in hits if one is not None]
+
+    async def _image(self, page: FoundPage) -> Hit | None:
+        row = page.row
+        try:
+            picture = await self._blobs.get(row.picture, 0, row.picture_bytes)
+        except BlobMissingError:
+            # It was taken out of the store while we searched.
+            return None
+        uri = "data:image/png;base64," + base64.b64encode(picture).decode()
+        return hit(row, page.score, Content(type="base64", text=uri))
 
 
-def _check(asked: Query) -> None:
+def _check(asked: Query, store: Any) -> None:
     if asked.rewrite_query:
         raise NotOfferedError("`rewrite_query` is not offered here.", param="rewrite_query")
-    if asked.top_k_images:
+    if asked.images and store.vision_model is None:
         raise NotOfferedError(
-            "`top_k_images`: this store has no page images; ask for 0 or leave it out.",
+            "`top_k_images`: this store has no page images. Make one whose `chunking_strategy` "
+            "names a `vision_embedding_model`, or leave `top_k_images` out.",
             param="top_k_images",
         )

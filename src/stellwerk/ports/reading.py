@@ -3,9 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from stellwerk.base.errors import InvalidRequestError
+
+# Which pictures are wanted: all, those of pages that have next to no text, or none.
+Pictures = Literal["all", "scans", "none"]
+# A page with fewer characters than this is taken for a scan: they may be its number.
+SCANNED = 20
 
 
 class UnsupportedFileError(InvalidRequestError):
@@ -35,11 +40,16 @@ class Page:
     total: int | None = None
 
 
+def scanned(text: str) -> bool:
+    """Whether a page has so little text that what it says must stand in its picture."""
+    return len(text.strip()) < SCANNED
+
+
 class Reader(Protocol):
     """Reads files that nobody vouches for."""
 
     def pages(
-        self, path: Path, filename: str, *, first: int = 1, pictures: bool = True
+        self, path: Path, filename: str, *, first: int = 1, pictures: Pictures = "all"
     ) -> AsyncIterator[Page]:
         """The pages from `first` on. The content says what the file is; the name helps with text.
 

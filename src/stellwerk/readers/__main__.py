@@ -38,7 +38,7 @@ def _frames(orders: Orders) -> Iterator[Frame]:
     path = Path(orders.path)
     try:
         for page in read(
-            path, orders.filename, orders.first, orders.limits, images=orders.pictures
+            path, orders.filename, orders.first, orders.limits, pictures=orders.pictures
         ):
             yield PageFrame(page.number, page.text, page.pictures, page.total)
     except (UnsupportedFileError, InvalidFileError) as error:

@@ -2,12 +2,13 @@
 
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from lxml.etree import LxmlError
 
-from stellwerk.ports.reading import InvalidFileError, Page
+from stellwerk.ports.reading import InvalidFileError, Page, Pictures, scanned
 from stellwerk.readers import running
 from stellwerk.readers.kinds import Kind, kind_of
 from stellwerk.readers.limits import Limits, check_page
@@ -16,16 +17,19 @@ from stellwerk.readers.limits import Limits, check_page
 BROKEN = (KeyError, ValueError, AttributeError, IndexError, TypeError, LxmlError, OSError)
 
 
-def read(path: Path, filename: str, first: int, limits: Limits, *, images: bool) -> Iterator[Page]:
+def read(
+    path: Path, filename: str, first: int, limits: Limits, *, pictures: Pictures
+) -> Iterator[Page]:
     """The pages from `first` on. Raises `UnsupportedFileError` and `InvalidFileError`."""
     try:
-        for page in _pages(path, filename, first, limits, images=images):
+        for page in _pages(path, filename, first, limits, pictures):
             if page.number > limits.pages or (page.total or 0) > limits.pages:
                 raise InvalidFileError(
                     f"The file has {page.total or page.number} pages; {limits.pages} are the limit."
                 )
             check_page(page.number, page.text)
-            yield page
+            bare = pictures == "scans" and not scanned(page.text)
+            yield replace(page, pictures=()) if bare else page
     except MemoryError as error:
         raise InvalidFileError(f"To read it took more than {limits.memory} bytes.") from error
     except (*BROKEN, zipfile.BadZipFile, RecursionError) as error:
@@ -33,14 +37,14 @@ def read(path: Path, filename: str, first: int, limits: Limits, *, images: bool)
 
 
 def _pages(
-    path: Path, filename: str, first: int, limits: Limits, *, images: bool
+    path: Path, filename: str, first: int, limits: Limits, pictures: Pictures
 ) -> Iterator[Page]:
     kind = kind_of(path, filename, limits)
     # Some of these libraries take as long to import as a document to read.
     reader = import_module(f"stellwerk.readers.{MODULES[kind]}")
     if kind in TEXTS:
         return running.pages(reader.text_in(path.read_bytes()), first)
-    found: Iterator[Page] = reader.read(path, first, images)
+    found: Iterator[Page] = reader.read(path, first, pictures)
     return found
 
 

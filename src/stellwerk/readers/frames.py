@@ -2,6 +2,7 @@
 
 import msgspec
 
+from stellwerk.ports.reading import Pictures
 from stellwerk.readers.limits import Limits
 
 LENGTH = 4
@@ -13,7 +14,7 @@ class Orders(msgspec.Struct, frozen=True):
     path: str
     filename: str
     first: int
-    pictures: bool
+    pictures: Pictures
     limits: Limits
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pypdfium2
 
-from stellwerk.ports.reading import InvalidFileError, Page
+from stellwerk.ports.reading import InvalidFileError, Page, Pictures, scanned
 from stellwerk.readers.pictures import LONGER_SIDE, png
 
 # PDFium's error codes (fpdfview.h).
 PASSWORD, SECURITY = 4, 5
 
 
-def read(path: Path, first: int, with_pictures: bool) -> Iterator[Page]:
+def read(path: Path, first: int, wanted: Pictures) -> Iterator[Page]:
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
@@ -21,7 +21,10 @@ def read(path: Path, first: int, with_pictures: bool) -> Iterator[Page]:
     for index in range(first - 1, total):
         try:
             page = document[index]
-            yield Page(index + 1, _text(page), _picture(page) if with_pictures else (), total)
+            text = _text(page)
+            # To draw a page takes longer than to read it.
+            drawn = wanted == "all" or (wanted == "scans" and scanned(text))
+            yield Page(index + 1, text, _picture(page) if drawn else (), total)
             page.close()
         except pypdfium2.PdfiumError as error:
             raise InvalidFileError(f"Page {index + 1} of the PDF is broken.") from error

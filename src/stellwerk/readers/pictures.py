@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from stellwerk.ports.reading import InvalidFileError, Page
+from stellwerk.ports.reading import InvalidFileError, Page, Pictures
 
 LONGER_SIDE = 1024
 MOST_PIXELS = 100_000_000
@@ -17,7 +17,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 BROKEN = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-def read(path: Path, first: int, _: bool = True) -> Iterator[Page]:
+def read(path: Path, first: int, _: Pictures = "all") -> Iterator[Page]:
     """A page for each frame of a TIFF, the first frame of all others."""
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from stellwerk.base.log import get_logger
-from stellwerk.ports.reading import InvalidFileError, Page, UnsupportedFileError
+from stellwerk.ports.reading import InvalidFileError, Page, Pictures, UnsupportedFileError
 from stellwerk.readers.frames import LENGTH, EndFrame, ErrorFrame, Frame, Orders, unpacked
 from stellwerk.readers.limits import Limits
 
@@ -28,7 +28,7 @@ class ProcessReader:
         self._limits = limits or Limits()
 
     async def pages(
-        self, path: Path, filename: str, *, first: int = 1, pictures: bool = True
+        self, path: Path, filename: str, *, first: int = 1, pictures: Pictures = "all"
     ) -> AsyncIterator[Page]:
         """See `Reader.pages`. The next page is read while the last one is used."""
         orders = Orders(str(path), filename, first, pictures, self._limits)

@@ -6,12 +6,12 @@ from pathlib import Path
 import python_calamine
 from python_calamine import CalamineWorkbook
 
-from stellwerk.ports.reading import InvalidFileError, Page
+from stellwerk.ports.reading import InvalidFileError, Page, Pictures
 
 BROKEN = (python_calamine.CalamineError, OSError, ValueError)
 
 
-def read(path: Path, first: int, _: bool = True) -> Iterator[Page]:
+def read(path: Path, first: int, _: Pictures = "all") -> Iterator[Page]:
     try:
         book = CalamineWorkbook.from_path(str(path))
         names = book.sheet_names

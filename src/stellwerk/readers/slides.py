@@ -8,11 +8,11 @@ import pptx
 from pptx.shapes.group import GroupShape
 from pptx.shapes.picture import Picture
 
-from stellwerk.ports.reading import Page
+from stellwerk.ports.reading import Page, Pictures
 from stellwerk.readers.pictures import small_png
 
 
-def read(path: Path, first: int, with_pictures: bool) -> Iterator[Page]:
+def read(path: Path, first: int, wanted: Pictures) -> Iterator[Page]:
     slides = pptx.Presentation(str(path)).slides
     total = len(slides)
     for number, slide in enumerate(slides, 1):
@@ -22,7 +22,7 @@ def read(path: Path, first: int, with_pictures: bool) -> Iterator[Page]:
         lines = [line for shape in shapes for line in _lines(shape)]
         if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
             lines += slide.notes_slide.notes_text_frame.text.splitlines()
-        found = tuple(_pictures(shapes)) if with_pictures else ()
+        found = tuple(_pictures(shapes)) if wanted != "none" else ()
         yield Page(number, "\n".join(line for line in lines if line.strip()), found, total)
 
 

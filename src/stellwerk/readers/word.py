@@ -12,13 +12,13 @@ from docx.oxml.ns import qn
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 
-from stellwerk.ports.reading import Page
+from stellwerk.ports.reading import Page, Pictures
 from stellwerk.readers.pictures import small_png
 
 BREAKS = f"{qn('w:lastRenderedPageBreak')}", f"{qn('w:br')}"
 
 
-def read(path: Path, first: int, with_pictures: bool) -> Iterator[Page]:
+def read(path: Path, first: int, wanted: Pictures) -> Iterator[Page]:
     document = docx.Document(str(path))
     number, lines, found = 1, list[str](), list[bytes]()
     for block in document.iter_inner_content():
@@ -27,7 +27,7 @@ def read(path: Path, first: int, with_pictures: bool) -> Iterator[Page]:
                 yield Page(number, "\n".join(lines), tuple(found))
             number, lines, found = number + 1, [], []
         lines += _lines(block)
-        if with_pictures and number >= first:
+        if wanted != "none" and number >= first:
             found += _pictures(block, document.part)
     if number >= first:
         yield Page(number, "\n".join(lines), tuple(found), number)

@@ -7,9 +7,8 @@ from stellwerk.base.errors import InvalidRequestError
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.stores.attached import Attached
-from stellwerk.features.stores.errors import NotOfferedError
 from stellwerk.features.stores.service import Stores
-from stellwerk.features.stores.types import Models
+from stellwerk.features.stores.types import Models, StoreModels
 from stellwerk.operations.search import Search
 
 if TYPE_CHECKING:
@@ -25,16 +24,20 @@ class StoreServices:
     search: Search
 
 
-def embedding_model(hub: "Hub", caller: Principal, told: Models | None) -> str:
-    """The model that a new store will use: the one that is named, or the key's first."""
-    if told and told.vision_embedding_model:
-        raise NotOfferedError(
-            "`chunking_strategy.vision_embedding_model`: there is no model for page images here; "
-            "leave it out.",
-            param="chunking_strategy.vision_embedding_model",
-        )
-    if told and told.text_embedding_model:
-        model = hub.catalog.models.get(told.text_embedding_model)
+def store_models(hub: "Hub", caller: Principal, told: Models | None) -> StoreModels:
+    """The models that a new store will use: those named, for texts else the key's first."""
+    text = _text_model(hub, caller, told.text_embedding_model if told else None)
+    if told is None or told.vision_embedding_model is None:
+        return StoreModels(text, None)
+    vision = hub.catalog.models.get(told.vision_embedding_model)
+    caller.require_model(vision.id)
+    hub.stores.search.models.of(vision.id, text)
+    return StoreModels(text, vision.id)
+
+
+def _text_model(hub: "Hub", caller: Principal, named: str | None) -> str:
+    if named:
+        model = hub.catalog.models.get(named)
         caller.require_model(model.id)
         if model.entry.type != "EMBEDDING":
             raise WrongModelError(

@@ -62,6 +62,12 @@ class Writer:
             self._touched = now
             await self._heaps.mark(self.name)
 
+    async def add(self, data: bytes) -> str:
+        """Write a piece that is to be read by itself; gives its key."""
+        self.size += len(data)
+        await self._put(data)
+        return self.pieces[-1][0]
+
     async def finish(self) -> None:
         """Write what is left. The heap is an orphan still: adopt it."""
         if self._rest:
@@ -127,6 +133,13 @@ class Heaps:
             cleared += done
             if done == 0:
                 return cleared
+
+    async def sweep_now(self) -> None:
+        """Clear away what was just given up; what cannot be now is left to the next sweep."""
+        try:
+            await self.sweep()
+        except UnavailableError as error:
+            log.warning("heaps are left to the sweep", reason=error.message)
 
     async def read(self, pieces: Sequence[Piece], start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to, and without, `end`, piece by piece."""

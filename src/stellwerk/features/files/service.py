@@ -132,8 +132,9 @@ class Files:
             pieces = await connection.scalar(statement.returning(files.c.pieces))
             if pieces is None:
                 raise unknown(file_id)
-            heaps = await abandon(connection, _pieces(pieces))
-        await self.heaps.tidy(heaps)
+            await abandon(connection, _pieces(pieces))
+        # Also the pictures of its pages in vector stores, which went with it.
+        await self.heaps.sweep_now()
 
     async def expire(self) -> None:
         """Give up the files whose time is over; the sweep of the heaps clears their bytes."""

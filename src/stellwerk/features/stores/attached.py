@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.base.ids import new_id
+from stellwerk.data.blobs.heaps import Heaps
 from stellwerk.data.database import Database
 from stellwerk.features.files.service import unknown as unknown_file
 from stellwerk.features.files.tables import files
@@ -34,7 +35,7 @@ from stellwerk.features.stores.service import (
     paged,
     unknown,
 )
-from stellwerk.features.stores.tables import chunks, store_files, stores
+from stellwerk.features.stores.tables import chunks, pages, store_files, stores
 from stellwerk.features.stores.types import (
     CHARACTERS_PER_TOKEN,
     Batch,
@@ -64,8 +65,9 @@ class IngestOrder(msgspec.Struct, frozen=True):
 class Attached:
     """Puts files into stores, shows them there, and takes them out."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, heaps: Heaps) -> None:
         self.database = database
+        self._heaps = heaps
 
     async def attach(
         self,
@@ -83,11 +85,12 @@ class Attached:
         await _check_files(connection, caller.project_id, [one.file_id for one in new])
         orders = [self._order(caller, store.model, store_id, one.file_id) for one in new]
         for file, order in zip(new, orders, strict=True):
-            await connection.execute(
-                delete(chunks).where(
-                    chunks.c.store_id == store_id, chunks.c.file_id == file.file_id
+            for table in (chunks, pages):
+                await connection.execute(
+                    delete(table).where(
+                        table.c.store_id == store_id, table.c.file_id == file.file_id
+                    )
                 )
-            )
             await connection.execute(_attachment(store_id, file, order.id, batch_id))
         await submit(connection, orders)
 
@@ -152,6 +155,7 @@ class Attached:
             statement = delete(store_files).where(_this(store_id, file_id))
             if await connection.scalar(statement.returning(store_files.c.file_id)) is None:
                 raise unknown_in_store(file_id)
+        await self._heaps.sweep_now()
 
     async def texts(self, project_id: str, store_id: str, file_id: str) -> list[str]:
         """The chunks of a file, in order."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.base.ids import new_id
+from stellwerk.data.blobs.heaps import Heaps
 from stellwerk.data.database import Database
 from stellwerk.features.stores.errors import StoreExpiredError, UnknownStoreError
 from stellwerk.features.stores.tables import store_files, stores
@@ -20,6 +21,7 @@ from stellwerk.features.stores.types import (
     Status,
     Store,
     StoreChanges,
+    StoreModels,
     StorePage,
 )
 
@@ -43,15 +45,16 @@ COUNTS = [
 
 
 class Stores:
-    """Makes, shows, changes and deletes stores."""
+    """Makes, shows, changes and deletes stores. `heaps` hold the pictures of their pages."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, heaps: Heaps) -> None:
         self.database = database
+        self._heaps = heaps
 
     async def create(
-        self, connection: AsyncConnection, project_id: str, new: NewStore, model: str
+        self, connection: AsyncConnection, project_id: str, new: NewStore, models: StoreModels
     ) -> str:
-        """Insert a store whose texts `model` embeds; gives its id."""
+        """Insert a store; gives its id."""
         store_id = new_id("vs_")
         values = {
             "id": store_id,
@@ -59,7 +62,8 @@ class Stores:
             "name": new.name,
             "description": new.description,
             "metadata": new.metadata or {},
-            "model": model,
+            "model": models.text,
+            "vision_model": models.vision,
             "expires_after": new.expires_after.days if new.expires_after else None,
         }
         await connection.execute(insert(stores).values(values))
@@ -116,6 +120,7 @@ class Stores:
             statement = delete(stores).where(one(project_id, store_id)).returning(stores.c.id)
             if await connection.scalar(statement) is None:
                 raise unknown(store_id)
+        await self._heaps.sweep_now()
 
     async def expire(self) -> None:
         """Give up what is in the stores whose time is over. The stores stay, to say so."""
@@ -188,8 +193,13 @@ def _store(row: Row[Any]) -> Store:
         expires_after=Life(anchor="last_active_at", days=life) if life else None,
         expires_at=int(row.expires_at.timestamp()) if row.expires_at else None,
         last_active_at=int(row.last_active_at.timestamp()),
-        metadata={"text_embedding_model": row.model} | row.metadata,
+        metadata=_models(row) | row.metadata,
     )
+
+
+def _models(row: Row[Any]) -> dict[str, str]:
+    named = {"text_embedding_model": row.model, "vision_embedding_model": row.vision_model}
+    return {name: model for name, model in named.items() if model is not None}
 
 
 def file_counts(row: Any) -> FileCounts:

@@ -1,4 +1,4 @@
-"""`vector_stores`, the files in them, and the chunks that are searched."""
+"""`vector_stores`, the files in them, and what is searched: chunks of text, and page images."""
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     Table,
     Text,
     func,
@@ -31,6 +32,9 @@ stores = Table(
     Column("model", Text, nullable=False),
     # Length of its vectors; null: none yet.
     Column("width", Integer),
+    # The same of its page images; null: it has none.
+    Column("vision_model", Text),
+    Column("vision_width", Integer),
     # PostgreSQL's names of the languages of its texts.
     Column("languages", ARRAY(Text), nullable=False, server_default="{}"),
     # Days without use after which it ends.
@@ -80,4 +84,34 @@ chunks = Table(
     ),
     Index(None, "store_id", "file_id", "page"),
     Index("vector_store_chunks_lexemes_idx", "lexemes", postgresql_using="gin"),
+)
+
+pages = Table(
+    "vector_store_pages",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("store_id", Text, nullable=False),
+    Column("file_id", Text, nullable=False),
+    Column("page", Integer, nullable=False),
+    # Key in the blob store of a PNG. A trigger gives its heap up when the row goes.
+    Column("picture", Text, nullable=False),
+    Column("picture_bytes", Integer, nullable=False),
+    # All vectors of the page, of length 1: rows of little-endian 16-bit floats.
+    Column("vectors", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["store_id", "file_id"],
+        [store_files.c.store_id, store_files.c.file_id],
+        ondelete="CASCADE",
+    ),
+    Index(None, "store_id", "file_id", "page"),
+)
+
+# Those of the vectors, or means of neighbours among them, by which candidates are found.
+page_vectors = Table(
+    "vector_store_page_vectors",
+    metadata,
+    Column("page_id", ForeignKey(pages.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("store_id", Text, nullable=False, index=True),
+    Column("file_id", Text, nullable=False),
+    Column("embedding", HALFVEC, nullable=False),
 )

@@ -1,6 +1,6 @@
 """Vector stores as the API takes and shows them: OpenAI's shapes, and the Visual RAG service's."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -89,8 +89,15 @@ class Models(Chunking):
         None, description="Embeds the texts. Default: the first embedding model of the key."
     )
     vision_embedding_model: Line | None = Field(
-        None, description="Embeds page images. There is none yet, so this is refused."
+        None, description="Makes pages searchable by their images. Default: they are not."
     )
+
+
+class StoreModels(NamedTuple):
+    """The models of a store; `vision` is that of page images."""
+
+    text: str
+    vision: str | None
 
 
 class Life(Body):
@@ -185,7 +192,8 @@ class Store(BaseModel):
     expires_at: int | None = Field(description="Unix seconds of that, as things are.")
     last_active_at: int = Field(description="Unix seconds of its last use.")
     metadata: dict[str, str] = Field(
-        description="What was given, and `text_embedding_model`, which embeds its texts."
+        description="What was given, and the models: `text_embedding_model`, and where it has page "
+        "images, `vision_embedding_model`."
     )
 
 
@@ -281,7 +289,7 @@ class Ranking(Body):
     ranker: Literal["auto", "none", "default-2024-11-15"] = Field(
         "auto", description="There is no rerank model, so all of these are the same."
     )
-    score_threshold: float = Field(0, ge=0, le=1, description="Least score of a hit.")
+    score_threshold: float = Field(0, ge=0, le=1, description="Least score of a chunk.")
     hybrid_search: HybridWeights | None = Field(None, description="Default: both alike.")
 
 
@@ -295,7 +303,7 @@ class Query(Body):
     max_num_results: int = Field(10, ge=1, le=50, description="Most hits.")
     top_k_texts: int | None = Field(None, ge=0, le=50, description="The same, and goes before it.")
     top_k_images: int | None = Field(
-        None, ge=0, le=50, description="Page images. The store has none, so only 0 is taken."
+        None, ge=0, le=50, description="Most page images, which come before the texts. Default: 0."
     )
     ranking_options: Ranking | None = Field(None, description="Order and least score.")
     rewrite_query: bool = Field(False, description="Not offered: true is refused.")
@@ -317,36 +325,45 @@ class Query(Body):
         return self.max_num_results if self.top_k_texts is None else self.top_k_texts
 
     @property
+    def images(self) -> int:
+        return self.top_k_images or 0
+
+    @property
     def queries(self) -> list[str]:
         return [self.query] if isinstance(self.query, str) else self.query
 
 
 class Content(BaseModel):
-    """A piece of text."""
+    """A piece of text, or the image of a page."""
 
-    type: Literal["text"] = "text"
-    text: str = Field(description="The text.")
+    type: Literal["text", "base64"] = Field(
+        "text", description="`base64`: the text is the image as a data URI."
+    )
+    text: str = Field(description="The text, or `data:image/png;base64,...`.")
 
 
 class Hit(BaseModel):
-    """A chunk that was found."""
+    """A chunk or a page that was found."""
 
     file_id: str = Field(description="The file.")
     filename: str = Field(description="Its name.")
-    score: float = Field(description="From 0 to 1; 1 is first in every way of searching.")
+    score: float = Field(
+        description="A chunk's: from 0 to 1; 1 is first in every way of searching. A page image's: "
+        "the sum of its likeness to each vector of the query. The two cannot be compared."
+    )
     attributes: dict[str, str | float | bool] = Field(description="The file's attributes.")
-    content: list[Content] = Field(description="The chunk.")
+    content: list[Content] = Field(description="The chunk or the image.")
     page_number: int = Field(description="The page it is on, from 1.")
     file_type: str = Field(description="The ending of the file's name, such as `.pdf`.")
     created_at: int = Field(description="Unix seconds when the file was put in.")
 
 
 class Hits(BaseModel):
-    """What was found, the best first."""
+    """What was found, the best of each kind first."""
 
     object: Literal["vector_store.search_results.page"] = "vector_store.search_results.page"
     search_query: list[str] = Field(description="What was looked for.")
-    data: list[Hit] = Field(description="The hits.")
+    data: list[Hit] = Field(description="The hits: page images, then chunks.")
     has_more: Literal[False] = False
     next_page: None = Field(default=None, description="Always null: this is all of it.")
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from stellwerk.features.keys.types import Principal, Scope
 from stellwerk.features.stores import types as shapes
 from stellwerk.web.auth import AnyHub, FilesCaller
-from stellwerk.web.stores import StoreServices, embedding_model
+from stellwerk.web.stores import StoreServices, store_models
 
 After = Annotated[str | None, Query(description="The last id of the page before.")]
 Before = Annotated[str | None, Query(description="The first id of the page after.")]
@@ -31,11 +31,11 @@ def router(prefix: str) -> APIRouter:
 
 
 async def create(new: shapes.NewStore, hub: AnyHub, caller: FilesCaller) -> shapes.Store:
-    """Its texts are embedded by the model that `chunking_strategy` names."""
+    """Texts and page images are embedded by the models that `chunking_strategy` names."""
     services: StoreServices = hub.stores
-    model = embedding_model(hub, caller, new.chunking_strategy)
+    models = store_models(hub, caller, new.chunking_strategy)
     async with hub.database.begin() as connection:
-        store_id = await services.stores.create(connection, caller.project_id, new, model)
+        store_id = await services.stores.create(connection, caller.project_id, new, models)
         if new.file_ids:
             may_embed(caller)
             cut = shapes.Chunking.model_validate(

@@ -1,0 +1,128 @@
+"""The chunks of a store, found by meaning and by words.
+
+Both orders are exact: every chunk of the store that passes the filters is compared. They are put
+together by reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009): a chunk scores the sum of
+weight / (60 + rank), here divided by what a chunk scores that is first in both. Words are ranked by
+PostgreSQL's `ts_rank_cd`, which looks at how close together they stand.
+"""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from pgvector import HalfVector
+from sqlalchemy import Select, Text, cast, func, literal, select, union_all
+from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
+
+from stellwerk.data.database import Database
+from stellwerk.features.files.tables import files
+from stellwerk.features.stores.filters import condition
+from stellwerk.features.stores.tables import chunks, store_files, stores
+from stellwerk.features.stores.types import Content, Hit, HybridWeights
+
+SMOOTHING = 60
+CANDIDATES = 100
+
+
+class Chunks:
+    """Searches texts."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def search(
+        self,
+        store_id: str,
+        query: str,
+        vector: Sequence[float],
+        *,
+        filters: dict[str, Any] | None,
+        weights: HybridWeights,
+        limit: int,
+    ) -> list[tuple[int, Hit]]:
+        """The best chunks, each with its id. Raises `FilterError`."""
+        statement = _search(store_id, query, vector, filters, weights).limit(limit)
+        async with self.database.connect() as connection:
+            return [(row.id, _hit(row)) for row in await connection.execute(statement)]
+
+
+def _search(
+    store_id: str,
+    query: str,
+    vector: Sequence[float],
+    filters: dict[str, Any] | None,
+    weights: HybridWeights,
+) -> Select[Any]:
+    base = (
+        select(chunks.c.id)
+        .join(store_files, _same_file())
+        .where(chunks.c.store_id == store_id, store_files.c.status == "completed")
+    )
+    if filters is not None:
+        base = base.where(condition(filters))
+    distance = chunks.c.embedding.cosine_distance(HalfVector(list(vector)))
+    alike = base.add_columns(_rank(distance)).order_by(distance, chunks.c.id).limit(CANDIDATES)
+    words = _words(store_id, query)
+    close = func.ts_rank_cd(chunks.c.lexemes, words)
+    same = base.where(chunks.c.lexemes.op("@@")(words))
+    same = same.add_columns(_rank(close.desc())).order_by(close.desc(), chunks.c.id)
+    ways = [(alike, weights.embedding_weight), (same.limit(CANDIDATES), weights.text_weight)]
+    return _fused([(way, weight) for way, weight in ways if weight])
+
+
+def _fused(ways: Sequence[tuple[Select[Any], float]]) -> Select[Any]:
+    parts = []
+    for way, weight in ways:
+        found = way.subquery()
+        share = literal(weight) / (SMOOTHING + found.c.rank)
+        parts.append(select(found.c.id, share.label("share")))
+    together = union_all(*parts).subquery()
+    best = sum(weight for _, weight in ways) / (SMOOTHING + 1)
+    score = (func.sum(together.c.share) / best).label("score")
+    scored = select(together.c.id, score).group_by(together.c.id).subquery()
+    shown = (chunks.c.id, chunks.c.text, chunks.c.page, chunks.c.file_id)
+    more = (store_files.c.attributes, store_files.c.created_at, files.c.filename)
+    return (
+        select(*shown, *more, scored.c.score)
+        .join(chunks, chunks.c.id == scored.c.id)
+        .join(store_files, _same_file())
+        .join(files, files.c.id == chunks.c.file_id)
+        .order_by(scored.c.score.desc(), chunks.c.id)
+    )
+
+
+def _same_file() -> Any:
+    return (store_files.c.store_id == chunks.c.store_id) & (
+        store_files.c.file_id == chunks.c.file_id
+    )
+
+
+def _rank(order: Any) -> Any:
+    return func.row_number().over(order_by=(order, chunks.c.id)).label("rank")
+
+
+def _words(store_id: str, query: str) -> Any:
+    """Any of the query's words, as each language of the store has them."""
+    languages = select(func.unnest(stores.c.languages).label("name"))
+    each = languages.where(stores.c.id == store_id).subquery()
+    plain = cast(func.plainto_tsquery(cast(each.c.name, REGCONFIG), query), Text)
+    either = func.nullif(func.replace(plain, " & ", " | "), "")
+    return select(cast(func.string_agg(either, " | "), TSQUERY)).scalar_subquery()
+
+
+def _hit(row: Any) -> Hit:
+    return hit(row, min(float(row.score), 1.0), Content(text=row.text))
+
+
+def hit(row: Any, score: float, content: Content) -> Hit:
+    """A chunk or a page with its file, as the API shows it."""
+    return Hit(
+        file_id=row.file_id,
+        filename=row.filename,
+        score=score,
+        attributes=row.attributes,
+        content=[content],
+        page_number=row.page,
+        file_type=PurePosixPath(row.filename).suffix.lower(),
+        created_at=int(row.created_at.timestamp()),
+    )
