@@ -22,6 +22,12 @@ from stellwerk.supervisor.postgres_socket import socket_directory
 numbers = count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--corpus-seed", type=int, default=1, help="what the corpus of tests/corpus.py is made of"
+    )
+
+
 @pytest.fixture(scope="session")
 def weights() -> Path:
     """A weights directory that holds the starter models; what is missing is pulled once."""

@@ -28,6 +28,7 @@ from stellwerk.features.queue.quota import Quota
 from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.statements import DONE, EVENTS
 from stellwerk.features.queue.waiting import Waiting
+from stellwerk.features.stores.large import keep_indexes
 from stellwerk.features.usage.service import Usage
 from stellwerk.features.webhooks.service import Webhooks
 from stellwerk.http.shutdown import ShuttingDownError
@@ -130,6 +131,9 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
         stores = store_services(core.database, uploads.files, core.runner)
         sweeps = (partial(sweep, uploads), stores.stores.expire, stores.attached.reconcile)
         await stack.enter_async_context(running(keep_sweeping(sweeps)))
+        # Beside the others: to build an index may take minutes.
+        indexing = keep_sweeping([partial(keep_indexes, core.database)])
+        await stack.enter_async_context(running(indexing))
         overview = Overview(core.database)
         yield Hub(
             database=core.database,

@@ -1,9 +1,10 @@
 """The chunks of a store, found by meaning and by words.
 
-Both orders are exact: every chunk of the store that passes the filters is compared. They are put
-together by reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009): a chunk scores the sum of
-weight / (60 + rank), here divided by what a chunk scores that is first in both. Words are ranked by
-PostgreSQL's `ts_rank_cd`, which looks at how close together they stand.
+In a small store every chunk that passes the filters is compared; in a large one those that its
+index brings (see `large`), again by their own vectors. Both orders are put together by reciprocal
+rank fusion (Cormack, Clarke and Buettcher, 2009): a chunk scores the sum of weight / (60 + rank),
+here divided by what a chunk scores that is first in both. Words are ranked by PostgreSQL's
+`ts_rank_cd`, which looks at how close together they stand.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,14 @@ from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
 from stellwerk.data.database import Database
 from stellwerk.features.files.tables import files
 from stellwerk.features.stores.filters import condition
+from stellwerk.features.stores.large import distance, in_store, look_widely
 from stellwerk.features.stores.tables import chunks, store_files, stores
 from stellwerk.features.stores.types import Content, Hit, HybridWeights
 
 SMOOTHING = 60
 CANDIDATES = 100
+# Chunks that are taken from an index, to be compared again.
+NEAREST = 200
 
 
 class Chunks:
@@ -42,7 +46,8 @@ class Chunks:
     ) -> list[tuple[int, Hit]]:
         """The best chunks, each with its id. Raises `FilterError`."""
         statement = _search(store_id, query, vector, filters, weights).limit(limit)
-        async with self.database.connect() as connection:
+        async with self.database.begin() as connection:
+            await look_widely(connection, NEAREST)
             return [(row.id, _hit(row)) for row in await connection.execute(statement)]
 
 
@@ -53,19 +58,20 @@ def _search(
     filters: dict[str, Any] | None,
     weights: HybridWeights,
 ) -> Select[Any]:
-    base = (
-        select(chunks.c.id)
-        .join(store_files, _same_file())
-        .where(chunks.c.store_id == store_id, store_files.c.status == "completed")
+    wanted = select(store_files.c.file_id).where(
+        store_files.c.store_id == store_id, store_files.c.status == "completed"
     )
     if filters is not None:
-        base = base.where(condition(filters))
-    distance = chunks.c.embedding.cosine_distance(HalfVector(list(vector)))
-    alike = base.add_columns(_rank(distance)).order_by(distance, chunks.c.id).limit(CANDIDATES)
+        wanted = wanted.where(condition(filters))
+    base = select(chunks.c.id).where(in_store(chunks, store_id), chunks.c.file_id.in_(wanted))
+    measured = distance(chunks, HalfVector(list(vector)), len(vector))
+    near = base.add_columns(measured.label("far")).order_by(measured).limit(NEAREST).cte("near")
+    alike = select(near.c.id, _rank(near.c.far, near.c.id)).order_by(near.c.far, near.c.id)
+    alike = alike.limit(CANDIDATES)
     words = _words(store_id, query)
     close = func.ts_rank_cd(chunks.c.lexemes, words)
     same = base.where(chunks.c.lexemes.op("@@")(words))
-    same = same.add_columns(_rank(close.desc())).order_by(close.desc(), chunks.c.id)
+    same = same.add_columns(_rank(close.desc(), chunks.c.id)).order_by(close.desc(), chunks.c.id)
     ways = [(alike, weights.embedding_weight), (same.limit(CANDIDATES), weights.text_weight)]
     return _fused([(way, weight) for way, weight in ways if weight])
 
@@ -97,8 +103,8 @@ def _same_file() -> Any:
     )
 
 
-def _rank(order: Any) -> Any:
-    return func.row_number().over(order_by=(order, chunks.c.id)).label("rank")
+def _rank(order: Any, then: Any) -> Any:
+    return func.row_number().over(order_by=(order, then)).label("rank")
 
 
 def _words(store_id: str, query: str) -> Any:

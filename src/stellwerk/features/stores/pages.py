@@ -34,6 +34,7 @@ from stellwerk.data.blobs.heaps import adopt
 from stellwerk.data.database import Database
 from stellwerk.features.files.tables import files
 from stellwerk.features.stores.filters import condition
+from stellwerk.features.stores.large import distance, in_store, look_widely
 from stellwerk.features.stores.tables import page_vectors, pages, store_files
 
 Vectors = npt.NDArray[np.float32]
@@ -168,7 +169,8 @@ class Pages:
         self, store_id: str, question: Vectors, *, filters: dict[str, Any] | None, limit: int
     ) -> list[FoundPage]:
         """The best pages. Raises `FilterError`."""
-        async with self._database.connect() as connection:
+        async with self._database.begin() as connection:
+            await look_widely(connection, nearest(question))
             rows = (await connection.execute(_candidates(store_id, question, filters))).all()
         width = question.shape[1]
         found = [FoundPage(row, maxsim(question, _read(row.vectors, width))) for row in rows]
@@ -179,21 +181,25 @@ def _read(stored: bytes, width: int) -> Vectors:
     return np.frombuffer(stored, STORED).reshape(-1, width).astype(np.float32)
 
 
+def nearest(question: Vectors) -> int:
+    """Single vectors that are taken for each of the question's."""
+    return NEAREST if len(question) == 1 else NEAREST_OF_MANY
+
+
 def _candidates(store_id: str, question: Vectors, filters: dict[str, Any] | None) -> Select[Any]:
     wanted = select(store_files.c.file_id).where(
         store_files.c.store_id == store_id, store_files.c.status == "completed"
     )
     if filters is not None:
         wanted = wanted.where(condition(filters))
-    nearest = NEAREST if len(question) == 1 else NEAREST_OF_MANY
     parts = []
     for place, vector in enumerate(question):
-        distance = page_vectors.c.embedding.cosine_distance(HalfVector(vector))
+        measured = distance(page_vectors, HalfVector(vector), question.shape[1])
         close = (
-            select(page_vectors.c.page_id, (1 - distance).label("alike"))
-            .where(page_vectors.c.store_id == store_id, page_vectors.c.file_id.in_(wanted))
-            .order_by(distance)
-            .limit(nearest)
+            select(page_vectors.c.page_id, (1 - measured).label("alike"))
+            .where(in_store(page_vectors, store_id), page_vectors.c.file_id.in_(wanted))
+            .order_by(measured)
+            .limit(nearest(question))
             .subquery()
         )
         best = select(

@@ -1,0 +1,133 @@
+"""Indexes for large stores.
+
+A small store is searched exactly, which costs some milliseconds for each 10,000 vectors. A large
+one gets an HNSW index of its own (Malkov and Yashunin, 2018; pgvector), over its rows alone: other
+stores' vectors are not in the way, and a filter still finds enough. It is built by a sweep beside
+everything else, and PostgreSQL uses it as soon as it is there: the question is the same.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import Column, ColumnElement, Table, cast, func, literal, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stellwerk.base.log import get_logger
+from stellwerk.data.database import Database
+from stellwerk.features.stores.service import STORE_ID
+from stellwerk.features.stores.tables import chunks, page_vectors, store_files, stores
+
+log = get_logger("stores")
+
+# Vectors from which on a store is large, and the bytes that it has at least by then.
+LARGE, LEAST_BYTES = 20_000, 10_000_000
+NEIGHBOURS, BUILT_WITH = 16, 128
+# One process builds at a time.
+LOCK = 0x5354_4F52
+NAME = re.compile(r"hnsw_(chunks|pages)_([0-9a-f]{32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is indexed: a table, the column of `stores` with the vectors' length, a short name."""
+
+    name: str
+    table: Table
+    width: Column[Any]
+
+
+KINDS = (
+    Kind("chunks", chunks, stores.c.width),
+    Kind("pages", page_vectors, stores.c.vision_width),
+)
+
+
+def in_store(table: Table, store_id: str) -> ColumnElement[bool]:
+    """The store's rows, in words by which PostgreSQL knows the store's index."""
+    if not STORE_ID.fullmatch(store_id):
+        raise ValueError(store_id)
+    return table.c.store_id == literal(store_id, literal_execute=True)
+
+
+def distance(table: Table, vector: Any, width: int) -> ColumnElement[float]:
+    """Cosine distance, in words by which PostgreSQL knows the store's index."""
+    measured: ColumnElement[float] = cast(table.c.embedding, HALFVEC(width)).cosine_distance(vector)
+    return measured
+
+
+async def look_widely(connection: AsyncConnection, nearest: int) -> None:
+    """For the transaction: go through enough of an index to find so many, filters or not."""
+    await connection.execute(
+        select(
+            func.set_config("hnsw.ef_search", str(min(max(nearest, 100), 1000)), True),
+            func.set_config("hnsw.iterative_scan", "relaxed_order", True),
+        )
+    )
+
+
+async def keep_indexes(database: Database) -> None:
+    """Build the indexes that are missing, and drop those of stores that are gone."""
+    async with database.connect() as connection:
+        if not await connection.scalar(select(func.pg_try_advisory_lock(LOCK))):
+            return
+        try:
+            await _drop_stale(connection)
+            for kind in KINDS:
+                for store_id, width in await _missing(connection, kind):
+                    await _build(connection, kind, store_id, width)
+        finally:
+            await connection.execute(select(func.pg_advisory_unlock(LOCK)))
+
+
+async def _missing(connection: AsyncConnection, kind: Kind) -> list[tuple[str, int]]:
+    size = func.sum(store_files.c.usage_bytes)
+    heavy = (
+        select(stores.c.id, kind.width)
+        .join(store_files, store_files.c.store_id == stores.c.id)
+        .where(kind.width.is_not(None), _unindexed(kind))
+        .group_by(stores.c.id)
+        .having(size >= LEAST_BYTES)
+    )
+    found = []
+    for store_id, width in (await connection.execute(heavy)).all():
+        rows = select(func.count()).where(kind.table.c.store_id == store_id)
+        if (await connection.scalar(rows) or 0) >= LARGE:
+            found.append((store_id, width))
+    return found
+
+
+def _unindexed(kind: Kind) -> ColumnElement[bool]:
+    name = literal(f"hnsw_{kind.name}_") + func.substr(stores.c.id, 4)
+    return func.to_regclass(name).is_(None)
+
+
+async def _build(connection: AsyncConnection, kind: Kind, store_id: str, width: int) -> None:
+    if not STORE_ID.fullmatch(store_id):
+        raise ValueError(store_id)
+    log.info("a large store gets an index", store=store_id, of=kind.name)
+    expression = f"(embedding::halfvec({int(width)})) halfvec_cosine_ops"
+    # Names and lengths cannot be parameters of such a statement; both are checked.
+    await connection.execute(
+        text(
+            f"create index concurrently if not exists hnsw_{kind.name}_{store_id[3:]} "
+            f"on {kind.table.name} using hnsw ({expression}) "
+            f"with (m = {NEIGHBOURS}, ef_construction = {BUILT_WITH}) "
+            f"where store_id = '{store_id}'"
+        )
+    )
+
+
+async def _drop_stale(connection: AsyncConnection) -> None:
+    """Indexes of stores that are gone, and those whose build was cut."""
+    query = text(
+        "select c.relname from pg_class c join pg_index i on i.indexrelid = c.oid "
+        "where c.relname ~ '^hnsw_(chunks|pages)_[0-9a-f]{32}$' "
+        "and c.relnamespace = current_schema()::regnamespace "
+        "and (not i.indisvalid or not exists (select from vector_stores s "
+        "where s.id = 'vs_' || right(c.relname, 32)))"
+    )
+    names = [name for name in await connection.scalars(query) if NAME.fullmatch(name)]
+    for name in names:
+        await connection.execute(text(f"drop index concurrently if exists {name}"))
