@@ -321,3 +321,32 @@ def test_the_hold_ends_with_a_place_to_ask(
         timer.join()
     # The first call gave up; all repetitions of the second waited for one request.
     assert 1 <= len(upstream.asked) <= 2
+
+
+def test_a_batch_survives_its_workers(
+    server: Server, http: httpx.Client, upstream: Upstream
+) -> None:
+    """Killed again and again: each line is in the output once, and is asked for once, but for
+    those that were under way when a worker died."""
+    upstream.go.set()
+    count, kills = 600, 3
+    url = "/v1/chat/completions"
+    lines = [
+        {"custom_id": str(n), "method": "POST", "url": url, "body": body(f"line {n}")}
+        for n in range(count)
+    ]
+    data = "".join(json.dumps(line) + "\n" for line in lines)
+    file = http.post("/v1/files", files={"file": ("in.jsonl", data)}, data={"purpose": "batch"})
+    asked = {"input_file_id": file.json()["id"], "endpoint": url, "completion_window": "24h"}
+    place = f"/v1/batches/{http.post('/v1/batches', json=asked).json()['id']}"
+    for number in range(kills):
+        until(lambda number=number: len(upstream.asked) > (number + 1) * 120)  # type: ignore[misc]
+        child(server, "queue-worker").kill()
+    until(lambda: bool(request(http, place)["completed_at"]), 200)
+    batch = request(http, place)
+    assert batch["request_counts"] == {"total": count, "completed": count, "failed": 0}
+    output = http.get(f"/v1/files/{batch['output_file_id']}/content").text.splitlines()
+    names = [int(json.loads(line)["custom_id"]) for line in output]
+    assert sorted(names) == list(range(count))
+    # Four run at a time.
+    assert len(upstream.asked) <= count + 4 * kills

@@ -19,6 +19,7 @@ from stellwerk.compose.stores import store_services
 from stellwerk.data.blobs.heaps import Heaps
 from stellwerk.data.blobs.store import Blobs
 from stellwerk.data.database import Database
+from stellwerk.features.batches.service import Batches
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
@@ -135,6 +136,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
                 settings=settings,
                 webhooks=Webhooks(database),
                 overview=Overview(database),
+                batches=Batches(database, files, settings.batches),
             ),
         )
         made = Web(None, hub, embedding, ocr)  # type: ignore[arg-type]  # its key needs the hub first

@@ -180,6 +180,10 @@ class QueueSettings(Section):
     max_answer: ByteSize = Field(
         ByteSize(64 * 2**20), description="Largest answer that the queue keeps."
     )
+    batches: int = Field(
+        100, ge=1, description="Batches of one project that may be under way at a time."
+    )
+    batch_lines: int = Field(1_000_000, ge=1, description="Most lines of one batch.")
 
 
 class FetchSettings(Section):

@@ -20,6 +20,7 @@ from stellwerk.compose.blobs import uploads_of
 from stellwerk.compose.core import end_with_parent, listening, open_core, running
 from stellwerk.compose.exposition import exposition
 from stellwerk.compose.stores import store_services
+from stellwerk.features.batches.service import Batches
 from stellwerk.features.files.sweep import keep_sweeping, sweep
 from stellwerk.features.keys.projects import Projects
 from stellwerk.features.keys.service import Keys
@@ -160,6 +161,7 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
                 settings=settings.queue,
                 webhooks=Webhooks(core.database),
                 overview=overview,
+                batches=Batches(core.database, uploads.files, settings.queue.batches),
             ),
             max_recording=settings.max_recording,
         )

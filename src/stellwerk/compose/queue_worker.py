@@ -16,10 +16,12 @@ import uvloop
 from stellwerk.base.errors import UnavailableError
 from stellwerk.base.log import configure
 from stellwerk.base.settings import Settings
+from stellwerk.compose.batches import batching, line_handlers
 from stellwerk.compose.blobs import uploads_of
 from stellwerk.compose.core import Core, end_with_parent, listening, open_core, running
 from stellwerk.compose.stores import ingest
 from stellwerk.data.notify import Heard
+from stellwerk.features.batches.service import CHANNEL as BATCHES
 from stellwerk.features.queue.claims import Claims
 from stellwerk.features.queue.reading import CANCELLING
 from stellwerk.features.queue.statements import NEW
@@ -61,10 +63,14 @@ async def _work(orders: Orders, settings: Settings) -> None:
         claims = await stack.enter_async_context(Claims(core.database, place))
         worker = _worker(core, claims, settings)
         courier = await stack.enter_async_context(_courier(core, settings))
+        files = uploads_of(settings, core.database).files
+        batches = batching(core, files, settings)
+        await stack.enter_async_context(running(batches.run()))
         heard: dict[str, Heard] = {
             NEW: worker.wake,
             CANCELLING: worker.cancel,
             WEBHOOKS: courier.wake,
+            BATCHES: batches.wake,
         }
         await stack.enter_async_context(listening(core, heard, []))
         async with worker.running():
@@ -107,4 +113,4 @@ def handlers(core: Core, settings: Settings) -> dict[str, Handler]:
     }
     files = uploads_of(settings, core.database).files
     ingesting = ingest(core.database, files, core.runner, settings)
-    return {**verbs, INGEST: Ingesting(ingesting, core.keyring)}
+    return {**verbs, **line_handlers(core), INGEST: Ingesting(ingesting, core.keyring)}

@@ -4,8 +4,9 @@ from sqlalchemy.exc import DBAPIError
 
 from stellwerk.base.errors import StellwerkError, UnavailableError
 
-# SQLSTATE: connection failures, the server's shutdown or start, and no connection left.
-AWAY = ("08", "57P01", "57P02", "57P03", "53300")
+# SQLSTATE: connection failures, the server's shutdown or start, no connection left, and a session
+# that the server ended because this process slept in the middle of a transaction.
+AWAY = ("08", "57P01", "57P02", "57P03", "53300", "25P03")
 
 
 class DatabaseUnavailableError(UnavailableError):

@@ -48,16 +48,16 @@ def preference(headers: RawHeaders) -> Preference:
     return Preference(wait, ", ".join(applied) or None)
 
 
-def urgency(headers: RawHeaders) -> int:
-    """The `u` of `Priority: u=0..7`; 3 where none is given. Raises `InvalidRequestError`."""
+def urgency(headers: RawHeaders, usual: int = NORMAL) -> int:
+    """The `u` of `Priority: u=0..7`; `usual` without one. Raises `InvalidRequestError`."""
     given = value(headers, b"priority")
     if given is None:
-        return NORMAL
+        return usual
     found = _URGENCY.search(given)
     if found is None or int(found[1]) > MOST:
         if "u=" in given:
             raise InvalidRequestError(
                 f"`Priority: {given}`: write u=0 (most urgent) to u=7.", param="Priority"
             )
-        return NORMAL
+        return usual
     return int(found[1])

@@ -108,6 +108,10 @@ class Runner:
             check(operation, call, asked)
         return plan.model, asked
 
+    def able(self, operation: Operation, principal: Principal, name: str) -> Model:
+        """The model, if this key may do this with it. Raises `StellwerkError`."""
+        return self._plan(operation, Call(principal, b"", ""), name).model
+
     def _plan(self, operation: Operation, call: Call, name: str) -> Plan:
         """Whether this key may do this with this model, and where it runs."""
         principal, models = call.principal, self.catalog.models

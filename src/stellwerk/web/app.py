@@ -13,6 +13,7 @@ from stellwerk.web.hub import Hub
 from stellwerk.web.openapi import DESCRIPTION, install_openapi
 from stellwerk.web.queued import QueuedEndpoint
 from stellwerk.web.resources import (
+    batches,
     catalog,
     files,
     health,
@@ -63,6 +64,7 @@ def routes() -> FastAPI:
     for prefix in files.PREFIXES:
         app.include_router(files.router(prefix))
         app.include_router(uploads.router(prefix))
+        app.include_router(batches.router(prefix))
         app.include_router(vector_stores.router(prefix))
         app.include_router(vector_store_files.router(prefix))
     for resource in (keys, projects, catalog, queue, usage, health):

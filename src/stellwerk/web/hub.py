@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from stellwerk.base.settings import QueueSettings
 from stellwerk.data.database import Database
+from stellwerk.features.batches.service import Batches
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.files.service import Files
@@ -39,6 +40,7 @@ class Queueing:
     settings: QueueSettings
     webhooks: Webhooks
     overview: Overview
+    batches: Batches
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,14 @@ class EmbeddingRequest(msgspec.Struct, kw_only=True):
             examples=["query"],
         ),
     ] = None
+    usage_per_input: Annotated[
+        bool | None,
+        Meta(
+            description="Whether `usage.inputs` tells the tokens of each text. Models that run "
+            "here can; other servers may refuse the field.",
+            examples=[True],
+        ),
+    ] = None
     user: Annotated[
         str | None,
         Meta(description="Your name for the end user. Accepted, not used.", examples=["user-17"]),
@@ -85,6 +93,10 @@ class EmbeddingUsage(msgspec.Struct, kw_only=True):
     total_tokens: Annotated[
         int, Meta(ge=0, description="The same number; embeddings produce none.", examples=[8])
     ]
+    inputs: Annotated[
+        list[int] | msgspec.UnsetType,
+        Meta(description="Tokens of each text, where `usage_per_input` asked for it."),
+    ] = msgspec.UNSET
 
 
 class EmbeddingList(msgspec.Struct, kw_only=True):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.queue.types import Job
+from stellwerk.operations.batch_lines import BatchLines
 from stellwerk.operations.form import parted
 from stellwerk.operations.ingest import Ingest
 from stellwerk.operations.operation import Call, Operation
@@ -49,4 +50,18 @@ class Ingesting:
         await self.ingest.run(job, await self.keyring.holder(job.key_id))
         await sink.head(200, [(b"content-type", b"application/json")])
         await sink.data(job.body)
+        await sink.end()
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A handler that runs lines of a batch. Its answer is what they are in the output."""
+
+    lines: BatchLines
+    keyring: Keyring
+
+    async def __call__(self, job: Job, sink: Storing) -> None:
+        answer = await self.lines.run(job, await self.keyring.holder(job.key_id))
+        await sink.head(200, [(b"content-type", b"application/jsonl")])
+        await sink.data(answer)
         await sink.end()

@@ -33,6 +33,15 @@ async def test_many_texts_keep_their_order(client: Client) -> None:
         assert alone["data"][0]["embedding"] == answer["data"][place]["embedding"]
 
 
+async def test_the_tokens_of_each_text_are_told_when_asked_for(client: Client) -> None:
+    texts = ["a", "Wo liegt Hamburg an der Elbe?"]
+    answer = await client.post(input=texts, usage_per_input=True)
+    counts = [(await client.post(input=text))["usage"]["prompt_tokens"] for text in texts]
+    assert answer["usage"]["inputs"] == counts
+    assert answer["usage"]["prompt_tokens"] == sum(counts)
+    assert "inputs" not in (await client.post(input=texts))["usage"]
+
+
 @pytest.mark.long
 async def test_as_many_texts_as_one_request_takes(client: Client) -> None:
     answer = await client.post(input=[str(number) for number in range(2048)])

@@ -38,8 +38,8 @@ class Embedder:
         """End the thread; what waits for it is given up."""
         self._thread.shutdown(cancel_futures=True)
 
-    async def embed(self, texts: list[Text]) -> tuple[Vectors, int]:
-        """Vectors of length 1, one row a text, and the number of tokens read.
+    async def embed(self, texts: list[Text]) -> tuple[Vectors, list[int]]:
+        """Vectors of length 1, one row a text, and the number of tokens read of each.
 
         Raises `TooLongError` for a text of more than `MAX_TOKENS` tokens.
         """
@@ -47,7 +47,7 @@ class Embedder:
         vectors = np.empty((len(texts), self.width), dtype="<f4")
         for piece in pieces(texts, counts):
             vectors[piece] = await self._run(self._encode, [texts[place] for place in piece])
-        return vectors, sum(counts)
+        return vectors, counts
 
     async def _count(self, texts: list[Text]) -> list[int]:
         counts: list[int] = []

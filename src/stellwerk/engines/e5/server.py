@@ -38,9 +38,8 @@ async def load(orders: Orders) -> web.Application:
         body = decode(await request.read(), EmbeddingRequest)
         if body.dimensions not in {None, embedder.width}:
             raise DimensionsError(body.dimensions or 0, orders.model, embedder.width)
-        vectors, tokens = await embedder.embed(texts_of(body))
-        as_base64 = body.encoding_format == "base64"
-        answer = await asyncio.to_thread(_encode, vectors, tokens, orders.model, as_base64)
+        vectors, counts = await embedder.embed(texts_of(body))
+        answer = await asyncio.to_thread(_encode, vectors, counts, orders.model, body)
         return web.Response(body=answer, content_type="application/json")
 
     async def close(_: web.Application) -> None:
@@ -52,12 +51,15 @@ async def load(orders: Orders) -> web.Application:
     return app
 
 
-def _encode(vectors: Vectors, tokens: int, model: str, as_base64: bool) -> bytes:
+def _encode(vectors: Vectors, counts: list[int], model: str, asked: EmbeddingRequest) -> bytes:
+    as_base64, tokens = asked.encoding_format == "base64", sum(counts)
     data = [
         Embedding(index=index, embedding=_base64(row) if as_base64 else row.tolist())
         for index, row in enumerate(vectors)
     ]
     usage = EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens)
+    if asked.usage_per_input:
+        usage.inputs = counts
     return msgspec.json.encode(EmbeddingList(data=data, model=model, usage=usage))
 
 

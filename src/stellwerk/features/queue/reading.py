@@ -11,11 +11,12 @@ _SHOWN = """
     finished_at, run_at, purge_at, status, webhook, progress
 """
 
-ONE = f"select {_SHOWN} from requests where id = $1 and key_id = $2"
+# The rows of batches are not requests of callers.
+ONE = f"select {_SHOWN} from requests where id = $1 and key_id = $2 and batch_id is null"
 
 LIST = f"""
     select {_SHOWN} from requests
-    where key_id = $1 and (cardinality($2::text[]) = 0 or state = any($2))
+    where key_id = $1 and batch_id is null and (cardinality($2::text[]) = 0 or state = any($2))
         and ($3::text is null or operation = $3) and ($4::text is null or model = $4)
         and ($5::text is null or id < $5)
     order by id desc limit $6
@@ -48,7 +49,10 @@ STANDING = """
     from requests as mine where id = $1
 """
 
-ANSWER = "select status, answer_type, answer from requests where id = $1 and key_id = $2"
+ANSWER = """
+    select status, answer_type, answer from requests
+    where id = $1 and key_id = $2 and batch_id is null
+"""
 
 ERROR = "select answer from requests where id = $1 and state in ('failed', 'cancelled')"
 
@@ -64,7 +68,7 @@ DELIVERED = """
 CANCEL = f"""
     with asked as (
         update requests set state = 'cancelling'
-        where id = $1 and key_id = $2 and state = 'running' returning id
+        where id = $1 and key_id = $2 and batch_id is null and state = 'running' returning id
     ),
     told as (select pg_notify('{CANCELLING}', id) from asked)
     select id, (select count(*) from told) from asked
@@ -74,7 +78,9 @@ CANCEL = f"""
 DELETE = """
     with gone as (
         delete from requests
-        where id = $1 and key_id = $2 and state not in ('running', 'cancelling') returning id
+        where id = $1 and key_id = $2 and batch_id is null
+            and state not in ('running', 'cancelling')
+        returning id
     ),
     untold as (delete from webhook_deliveries using gone where subject = gone.id)
     select id from gone
@@ -92,7 +98,7 @@ ENDED = """
 
 WAITING = """
     select count(*), coalesce(sum(size), 0)::bigint from requests
-    where key_id = $1 and finished_at is null
+    where key_id = $1 and finished_at is null and batch_id is null
 """
 
 

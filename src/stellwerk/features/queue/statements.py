@@ -78,10 +78,11 @@ PROGRESS = f"""
     returning requests.id
 """
 
-# `retention` says how long what ended is kept. A trigger on `finished_at` writes down that a
-# webhook is to be called.
+# `retention` says how long what ended is kept; a batch has to know what its rows held. A trigger on
+# `finished_at` writes down that a webhook is to be called.
 _ENDED = """
-    worker = null, body = null, run_at = null, finished_at = clock_timestamp(),
+    worker = null, body = case when batch_id is not null then body end, run_at = null,
+    finished_at = clock_timestamp(),
     purge_at = clock_timestamp() + make_interval(secs => retention)
 """
 
@@ -104,7 +105,7 @@ FINISH = f"""
 """
 
 
-def _end(which: str) -> str:
+def end_requests(which: str) -> str:
     """End requests by themselves. $1: the state, $2 and $3: status and body of the answer."""
     return f"""
         with done as (
@@ -129,8 +130,8 @@ def _queue(which: str, change: str) -> str:
     """
 
 
-END_WAITING = _end("id = $4 and key_id = $5 and state in ('queued', 'deferred')")
-END_CLAIMED = _end("id = $4 and fence = $5 and state = 'cancelling'")
+END_WAITING = end_requests("id = $4 and key_id = $5 and state in ('queued', 'deferred')")
+END_CLAIMED = end_requests("id = $4 and fence = $5 and state = 'cancelling'")
 
 DEFER = """
     update requests set state = 'deferred', worker = null, run_at = now() + $3::interval,
@@ -138,7 +139,7 @@ DEFER = """
     where id = $1 and fence = $2 and state = 'running' returning id
 """
 
-END_LEFT = _end("worker = $4 and state = 'cancelling'")
+END_LEFT = end_requests("worker = $4 and state = 'cancelling'")
 HAND_BACK = _queue("worker = $1 and state = 'running'", "attempts = attempts - 1")
 LEAVE = "delete from queue_workers where id = $1"
 
@@ -151,8 +152,8 @@ STRIKE_OFF = """
 # These are statements of their own: they must see what was claimed before the worker was struck
 # off, which had to wait for that claim.
 _ORPHANS = "not exists (select from queue_workers where queue_workers.id = requests.worker)"
-END_ORPHANS = _end(f"state = 'cancelling' and {_ORPHANS}")
-FAIL_ORPHANS = _end(f"state = 'running' and attempts >= max_attempts and {_ORPHANS}")
+END_ORPHANS = end_requests(f"state = 'cancelling' and {_ORPHANS}")
+FAIL_ORPHANS = end_requests(f"state = 'running' and attempts >= max_attempts and {_ORPHANS}")
 REQUEUE_ORPHANS = _queue(f"state = 'running' and {_ORPHANS}", "run_at = null")
 
 WAKE = _queue("state = 'deferred' and run_at <= now()", "run_at = null")

@@ -25,15 +25,15 @@ INSERT = f"""
         select * from unnest(
             $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::smallint[],
             $7::bool[], $8::bool[], $9::bytea[], $10::text[], $11::text[], $12::int[],
-            $13::smallint[], $14::bytea[], $15::text[]
+            $13::smallint[], $14::bytea[], $15::text[], $16::text[]
         ) with ordinality as given (
             id, key_id, project_id, operation, model, urgency, stream, held, digest,
-            idempotency_key, webhook, retention, max_attempts, body, content_type, place
+            idempotency_key, webhook, retention, max_attempts, body, content_type, batch_id, place
         )
     ),
     new as (
         select given.id, key_id, given.project_id, operation, model, stream, held, digest,
-            idempotency_key, webhook, retention, max_attempts, body, content_type, place,
+            idempotency_key, webhook, retention, max_attempts, body, content_type, batch_id, place,
             greatest(given.urgency, coalesce(project.urgency, 3))::smallint as urgency,
             1 / coalesce(project.weight, 1) as step
         from given left join queue_projects as project using (project_id)
@@ -54,13 +54,13 @@ INSERT = f"""
     put as (
         insert into requests (
             id, key_id, project_id, operation, model, state, urgency, turn, stream, held, digest,
-            idempotency_key, webhook, retention, max_attempts, body, content_type, size
+            idempotency_key, webhook, retention, max_attempts, body, content_type, batch_id, size
         )
         select id, new.key_id, project_id, operation, model, 'queued', new.urgency,
             first + step * (row_number() over (partition by new.key_id, new.urgency order by place)
             - 1),
             stream, held, digest, idempotency_key, webhook, retention, max_attempts, body,
-            content_type, octet_length(body)
+            content_type, batch_id, octet_length(body)
         from new join lanes using (key_id, urgency)
         on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
         returning id
@@ -97,4 +97,5 @@ def columns(new: Sequence[NewRequest]) -> list[list[Any]]:
         [one.max_attempts for one in new],
         [one.body for one in new],
         [one.content_type for one in new],
+        [one.batch_id for one in new],
     ]

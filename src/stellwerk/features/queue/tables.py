@@ -49,6 +49,8 @@ requests = Table(
     Column("digest", LargeBinary),
     Column("idempotency_key", Text),
     Column("webhook", Text),
+    # The batch that it holds lines of.
+    Column("batch_id", Text),
     Column("retention", Integer, nullable=False),
     Column("body", LargeBinary),
     Column("content_type", Text, nullable=False),
@@ -75,6 +77,7 @@ requests = Table(
     ),
     Index("requests_run_at_idx", "run_at", postgresql_where=text("state = 'deferred'")),
     Index("requests_purge_at_idx", "purge_at", postgresql_where=text("purge_at is not null")),
+    Index("requests_batch_id_idx", "batch_id", postgresql_where=text("batch_id is not null")),
     Index("requests_digest_idx", "key_id", "digest", postgresql_where=text("held")),
     Index(
         "requests_idempotency_key_idx",

@@ -53,6 +53,7 @@ class NewRequest:
     digest: bytes | None = None
     idempotency_key: str | None = None
     webhook: str | None = None
+    batch_id: str | None = None
     retention: int = 86_400
     max_attempts: int = 3
     id: str = field(default_factory=new_request_id)
