@@ -16,7 +16,7 @@ from stellwerk.worker.batching import Batching
 from stellwerk.worker.handler import Handler, Lines
 
 # What a line of JSON can ask for.
-BATCHABLE = {operation.name: operation for operation in OPERATIONS if not operation.form}
+BATCHABLE = {operation.name: operation for operation in OPERATIONS if operation.batchable}
 
 
 def batching(core: Core, files: Files, settings: Settings) -> Batching:

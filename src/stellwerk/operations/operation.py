@@ -40,6 +40,11 @@ class Operation:
     plain_text: bool = False
     media: tuple[str, ...] = ()
 
+    @property
+    def batchable(self) -> bool:
+        """Whether a call and its answer are JSON, so that they fit into lines of a batch's files."""
+        return not (self.form or self.media or self.plain_text)
+
 
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One request for an operation: who asks, and the body's bytes.

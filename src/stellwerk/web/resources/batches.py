@@ -17,7 +17,7 @@ PREFIXES = ("/v2", "/v1", "/v2/openai", "/v1/openai")
 ENDPOINTS: dict[str, Operation] = {
     f"{prefix}{operation.path}": operation
     for operation in OPERATIONS
-    if not operation.form
+    if operation.batchable
     for prefix in ("/v1", "/v2")
 }
 # Behind whatever callers wait for, unless `Priority` says otherwise.
