@@ -42,7 +42,7 @@ class Operation:
 
     @property
     def batchable(self) -> bool:
-        """Whether a call and its answer are JSON, so that they fit into lines of a batch's files."""
+        """Whether a call and its answer are JSON, which fits into a line of a file."""
         return not (self.form or self.media or self.plain_text)
 
 
