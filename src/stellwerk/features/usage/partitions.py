@@ -37,12 +37,12 @@ async def make(connection: Any, days: Iterable[date]) -> None:
         await connection.execute(LOCK)
         existing = {row["name"] for row in await connection.fetch(EXISTING)}
         for day in sorted(set(days)):
-            if _name(day) not in existing:
+            if name_of(day) not in existing:
                 await _make(connection, day)
 
 
 async def _make(connection: Any, day: date) -> None:
-    name, following = _name(day), day + timedelta(days=1)
+    name, following = name_of(day), day + timedelta(days=1)
     # `create table ... partition of` would keep everyone off the whole table; this does not.
     await connection.execute(f"create table {name} (like usage including defaults)")
     await connection.execute(
@@ -60,7 +60,7 @@ async def drop_before(connection: Any, day: date) -> list[str]:
     dropped = []
     rows = await connection.fetch(EXISTING)
     for name in sorted(row["name"] for row in rows):
-        if name.startswith(PREFIX) and name < _name(day):
+        if name.startswith(PREFIX) and name < name_of(day):
             try:
                 async with connection.transaction():
                     await connection.execute("set local lock_timeout = '500ms'")
@@ -72,5 +72,6 @@ async def drop_before(connection: Any, day: date) -> list[str]:
     return dropped
 
 
-def _name(day: date) -> str:
+def name_of(day: date) -> str:
+    """The table of this day's rows."""
     return f"{PREFIX}{day:%Y%m%d}"

@@ -1,6 +1,7 @@
 """Takes the row of each request in passing, and writes them all a moment later."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -21,7 +22,7 @@ from stellwerk.features.usage.types import Batch, UsageRow
 log = get_logger("usage")
 
 # The rows themselves cannot be kept.
-UNFIT = (asyncpg.DataError, ValueError, TypeError, OverflowError)
+UNFIT = (asyncpg.DataError, struct.error, ValueError, TypeError, OverflowError)
 # Whatever else PostgreSQL does not do now, it may do later.
 FAILED = (
     asyncpg.PostgresError,

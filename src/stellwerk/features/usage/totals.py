@@ -1,6 +1,7 @@
 """The totals of some rows, by hour and by all that one can group by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from stellwerk.features.usage.types import UsageRow
@@ -32,23 +33,25 @@ class Sums(NamedTuple):
     cost: int = 0
 
 
-def totals(rows: Iterable[UsageRow]) -> dict[Group, Sums]:
+Grouped = Mapping[Group, Sequence[UsageRow]]
+
+_status = attrgetter("status")
+_numbers = [attrgetter(name) for name in Sums._fields[2:]]
+
+
+def grouped(rows: Iterable[UsageRow]) -> Grouped:
     """In the order of the groups: who writes totals in one order cannot block another for ever."""
     # A plain tuple for each row, and a `Group` for each of the few that there are.
-    grouped: dict[tuple[float, str, str, str, str, str], list[UsageRow]] = {}
+    found: dict[tuple[float, str, str, str, str, str], list[UsageRow]] = {}
     for row in rows:
         of = (row.time // HOUR, row.key_id, row.project_id, row.model, row.target, row.operation)
-        grouped.setdefault(of, []).append(row)
-    return {Group(int(of[0]), *of[1:]): _sums(grouped[of]) for of in sorted(grouped)}
+        if of in found:
+            found[of].append(row)
+        else:
+            found[of] = [row]
+    return {Group(int(of[0]), *of[1:]): found[of] for of in sorted(found)}
 
 
-def _sums(rows: list[UsageRow]) -> Sums:
-    return Sums(
-        requests=len(rows),
-        errors=sum(row.status >= FIRST_ERROR for row in rows),
-        estimated=sum(row.estimated for row in rows),
-        prompt_tokens=sum(row.prompt_tokens for row in rows),
-        cached_tokens=sum(row.cached_tokens for row in rows),
-        completion_tokens=sum(row.completion_tokens for row in rows),
-        cost=sum(row.cost for row in rows),
-    )
+def sums(rows: Sequence[UsageRow]) -> Sums:
+    errors = sum([status >= FIRST_ERROR for status in map(_status, rows)])
+    return Sums(len(rows), errors, *[sum(map(number, rows)) for number in _numbers])
