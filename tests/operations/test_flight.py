@@ -15,7 +15,6 @@ from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
 from stellwerk.base.ids import new_id
 from stellwerk.base.limits import Limits
 from stellwerk.base.model_entry import ModelEntry
-from stellwerk.base.telemetry import Metrics
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
@@ -25,6 +24,7 @@ from stellwerk.features.limits.service import Admission
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.operations import chat_completions, completions, speech
 from stellwerk.operations.meter import Books
+from stellwerk.operations.metrics import Metrics
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers

@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
 from stellwerk.base.model_entry import ModelEntry
-from stellwerk.base.telemetry import Metrics
 from stellwerk.data.database import Database
 from stellwerk.features.catalog.errors import UnknownModelError, WrongModelError
 from stellwerk.features.catalog.service import Catalog
@@ -20,6 +19,7 @@ from stellwerk.features.keys.types import Principal, Scope
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.operations import chat_completions, embeddings, transcriptions
 from stellwerk.operations.meter import Books
+from stellwerk.operations.metrics import Metrics
 from stellwerk.operations.operation import Call
 from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from stellwerk.base.errors import StellwerkError
-from stellwerk.ports.sink import Headers
+from stellwerk.ports.sink import Head, Headers
 from stellwerk.upstreams.exchange import Failure
 from stellwerk.upstreams.pool import Pool, PooledExchange, Timeouts
 from stellwerk.upstreams.remote import Base
@@ -31,9 +31,14 @@ class Heard:
     def body(self) -> bytes:
         return b"".join(self.chunks)
 
-    def head(self, status: int, headers: Headers) -> None:
+    def whole(self, head: Head, body: bytes) -> None:
+        self.head(head)
+        self.data(body)
+        self.end()
+
+    def head(self, head: Head) -> None:
         assert not self.status
-        self.status, self.headers = status, headers
+        self.status, self.headers = head.status, head.headers
 
     def data(self, chunk: bytes) -> None:
         self.chunks.append(chunk)

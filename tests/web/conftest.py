@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 
 from stellwerk.base.model_entry import ModelEntry
 from stellwerk.base.settings import QueueSettings, UsageSettings
-from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.engines import SPECS
 from stellwerk.compose.exposition import exposition
 from stellwerk.compose.stores import store_services
@@ -39,6 +38,7 @@ from stellwerk.features.usage.service import Usage
 from stellwerk.features.webhooks.service import Webhooks
 from stellwerk.features.weights.store import Store
 from stellwerk.operations.meter import Books
+from stellwerk.operations.metrics import Metrics
 from stellwerk.operations.run import Runner
 from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute

@@ -10,7 +10,6 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from stellwerk.base.settings import Settings
-from stellwerk.base.telemetry import Metrics
 from stellwerk.compose.models import declared_models, describer
 from stellwerk.compose.routing import Routing
 from stellwerk.compose.tracing import tracing
@@ -27,6 +26,7 @@ from stellwerk.features.limits.service import Admission, admission
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
 from stellwerk.operations.meter import Books
+from stellwerk.operations.metrics import Metrics
 from stellwerk.operations.run import Runner
 from stellwerk.supervisor.control import BrokerClient
 from stellwerk.upstreams.metrics import TargetMetrics

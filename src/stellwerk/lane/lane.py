@@ -8,6 +8,7 @@ from stellwerk.base.errors import StellwerkError
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.operations.operation import Operation
 from stellwerk.operations.run import Runner
+from stellwerk.ports.sink import lines
 
 if TYPE_CHECKING:
     from stellwerk.lane.protocol import LaneProtocol
@@ -50,7 +51,7 @@ class Lane:
         """uvicorn's headers for every answer, as lines. It makes a new list each second."""
         if headers is not self._dated:
             self._dated = headers
-            self._lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+            self._lines = lines(headers)
         return self._lines
 
     def watch(self) -> None:

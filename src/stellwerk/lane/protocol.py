@@ -26,7 +26,7 @@ from stellwerk.http.trace import trace_parent
 from stellwerk.lane.lane import IDLE_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT, Lane
 from stellwerk.operations.flight import Flight
 from stellwerk.operations.operation import Call, Operation
-from stellwerk.ports.sink import Headers
+from stellwerk.ports.sink import Head, Headers, lines
 from stellwerk.wire.known_head import KnownHead
 
 log = get_logger("lane")
@@ -355,31 +355,32 @@ class LaneProtocol(HttpToolsProtocol):
 
     # Outlet
 
-    def head(self, status: int, headers: Headers) -> None:
+    def head(self, head: Head, more: Headers) -> None:
         # HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
-        endless = all(name != b"content-length" for name, _ in headers)
+        endless = all(name != b"content-length" for name, _ in head.headers)
         self._chunked = endless and not self._is_old
         self._keep = self._keep and (not endless or self._chunked)
-        self._head = self._lines(status, headers)
+        self._head = self._lines(head, more)
         if self._chunked:
             self._head += b"transfer-encoding: chunked\r\n\r\n"
         else:
             self._head += b"\r\n"
 
-    def _lines(self, status: int, headers: Headers) -> bytes:
+    def _lines(self, head: Head, more: Headers) -> bytes:
         """The status line and all headers; the empty line is not there yet."""
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        return b"%b%b%b%bx-request-id: %b\r\n" % (
-            STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status,
+        return b"%b%b%b%b%bx-request-id: %b\r\n" % (
+            STATUS.get(head.status) or b"HTTP/1.1 %d \r\n" % head.status,
             self._lane.date(self.server_state.default_headers),
-            lines,
+            head.lines,
+            lines(more) if more else b"",
             b"" if self._keep else b"connection: close\r\n",
             self._request_id.encode("latin-1"),
         )
 
-    def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        lines = self._lines(status, headers)
-        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (lines, len(body), body))
+    def whole(self, head: Head, more: Headers, body: bytes) -> None:
+        self.transport.write(
+            b"%bcontent-length: %d\r\n\r\n%b" % (self._lines(head, more), len(body), body)
+        )
         self._done()
 
     def data(self, chunk: bytes) -> None:
@@ -406,7 +407,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def refuse(self, error: StellwerkError) -> None:
         status, headers, body = error_answer(error)
-        self.head(status, headers)
+        self.head(Head(status, headers), [])
         self.data(body)
         self._done()
 

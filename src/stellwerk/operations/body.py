@@ -112,10 +112,8 @@ def addressed(
     """The body with the model's name at its target, and with `include_usage` where it is added."""
     body = call.body
     if fields is None and call.model is None and body.count(b'"model"') == 1 and HIDDEN not in body:
-        found = None if model == asked.model else MODEL.search(body)
-        if found:
-            start, end = found.span(1)
-            body = b"".join((body[:start], msgspec.json.encode(model), body[end:]))
+        if model != asked.model:
+            body = _renamed(body, asked.model or "", model)
         if not add_usage:
             return body
         if b'"stream_options"' not in body:
@@ -124,6 +122,19 @@ def addressed(
     return _rewritten(
         decode(body, Fields) if fields is None else fields, model, add_usage=add_usage
     )
+
+
+def _renamed(body: bytes, old: str, new: str) -> bytes:
+    """The body with another model. Its key comes once."""
+    written = b'"model":' + msgspec.json.encode(old)
+    if written in body:
+        # As SDKs write it.
+        return body.replace(written, b'"model":' + msgspec.json.encode(new))
+    found = MODEL.search(body)
+    if found is None:
+        return body
+    start, end = found.span(1)
+    return b"".join((body[:start], msgspec.json.encode(new), body[end:]))
 
 
 def _rewritten(fields: Fields, model: str, *, add_usage: bool) -> bytes:

@@ -6,13 +6,13 @@ from typing import Any
 
 from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
-from stellwerk.base.telemetry import CLIENT_GONE
 from stellwerk.features.limits.gate import Permit
 from stellwerk.operations import form
 from stellwerk.operations.body import Fields, Outline, addressed
 from stellwerk.operations.meter import BYTES_A_TOKEN, Meter
+from stellwerk.operations.metrics import CLIENT_GONE
 from stellwerk.operations.operation import Call, Operation
-from stellwerk.ports.sink import Headers, Outlet
+from stellwerk.ports.sink import Head, Headers, Outlet
 from stellwerk.upstreams.exchange import UNSENT, Exchange, Failure
 from stellwerk.upstreams.failures import CREDENTIALS, UpstreamError, failure
 from stellwerk.upstreams.reading import EventReader, Passing, Tokens, read_whole
@@ -21,7 +21,6 @@ from stellwerk.wire.errors import error_event
 
 log = get_logger("operations")
 
-EVENT_STREAM = b"text/event-stream"
 JSON = b"application/json"
 FIRST_FAILURE = 300
 LONGEST_FAILURE = 65_536
@@ -29,8 +28,6 @@ LONGEST_ANSWER = 256 * 2**20
 # The target refused before it began to work, so another one may be asked.
 NOT_RUN = frozenset({401, 403, 429, 503})
 RETRY_AFTER = 2.0
-# Of these headers, the values with which a body can be read.
-READABLE = {b"content-type": JSON, b"content-encoding": b"identity"}
 NO_CACHE = (b"cache-control", b"no-cache")
 
 EXPLAINED = {
@@ -43,6 +40,9 @@ EXPLAINED = {
 }
 
 
+NO_HEAD = Head(0, [])
+
+
 class Flight:
     """A receiver between a target and an outlet."""
 
@@ -52,8 +52,8 @@ class Flight:
     _tried: tuple[Route, ...] = ()
     _last_error: StellwerkError | None = None
     _events: EventReader | Passing | None = None
+    _head = NO_HEAD
     _size = 0
-    _status = 0
     _started = False
     _over = False
     _paused = False
@@ -182,30 +182,41 @@ class Flight:
         if self._call.progress is not None:
             self._call.progress(share)
 
-    def head(self, status: int, headers: Headers) -> None:
-        self._status, self._headers = status, headers
-        if status >= FIRST_FAILURE:
+    def whole(self, head: Head, body: bytes) -> None:
+        if head.status < FIRST_FAILURE and not (head.is_stream or self._operation.media):
+            self._succeed(head, body)
             return
-        if _is_stream(headers):
+        self.head(head)
+        self.data(body)
+        if not self._over:
+            self.end()
+
+    def head(self, head: Head) -> None:
+        self._head = head
+        if head.status >= FIRST_FAILURE:
+            return
+        if head.is_stream:
             shown = self._asked.model or ""
             self._events = EventReader(shown, self.tokens, hide_usage=self._hides_usage)
         elif self._operation.media:
             self._events = Passing()
         if self._events is not None:
-            self._healthy()
+            self._route_is(well=True)
             self._started = True
-            self._outlet.head(status, [*headers, NO_CACHE, *self._limits()])
+            self._outlet.head(head, [NO_CACHE, *self._limits()])
 
     def data(self, chunk: bytes) -> None:
-        if self._events is not None:
+        events = self._events
+        if events is not None:
             if chunk:
-                self._meter.first_byte()
-                chunk = self._events.feed(chunk)
+                if not self._meter.first:
+                    self._meter.first_byte()
+                chunk = events.feed(chunk)
             self._outlet.data(chunk)
         elif chunk:
             self._pieces.append(chunk)
             self._size += len(chunk)
-            if self._status >= FIRST_FAILURE and self._size > LONGEST_FAILURE:
+            if self._head.status >= FIRST_FAILURE and self._size > LONGEST_FAILURE:
                 self._give_up()
                 self.end()
             elif self._size > LONGEST_ANSWER:
@@ -217,12 +228,12 @@ class Flight:
         if self._events is not None:
             if rest := self._events.rest():
                 self._outlet.data(rest)
-            self._end(self._status)
+            self._end(self._head.status)
             self._outlet.end()
-        elif self._status >= FIRST_FAILURE:
+        elif self._head.status >= FIRST_FAILURE:
             self._answered_with_failure()
         else:
-            self._whole()
+            self._succeed(self._head, b"".join(self._pieces))
 
     def failed(self, failure: Failure) -> None:
         if self._over:
@@ -231,7 +242,7 @@ class Flight:
         again = RETRY_AFTER if kind is Kind.UNAVAILABLE else None
         error = UpstreamError(f"The model's server {text}", kind=kind, code=code, retry_after=again)
         log.info("upstream failed", target=self._meter.target, model=self._meter.model, why=failure)
-        self._unhealthy()
+        self._route_is(well=False)
         self._next_or(error, may_try=failure in UNSENT)
 
     def refused(self, error: StellwerkError) -> None:
@@ -241,35 +252,29 @@ class Flight:
 
     # What an answer means
 
-    def _whole(self) -> None:
-        self._healthy()
+    def _succeed(self, head: Head, body: bytes) -> None:
+        self._route_is(well=True)
         self._meter.first_byte()
-        pieces, headers = self._pieces, self._headers
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if all(value.startswith(READABLE[name]) for name, value in headers if name in READABLE):
-            body = read_whole(body, self._asked.model or "", self.tokens)
-        if not self.tokens.known and self._operation.tells_usage:
-            self.tokens.completion = len(body) // BYTES_A_TOKEN
-        self._end(self._status)
-        if limits := self._limits():
-            headers = [*headers, *limits]
-        self._outlet.whole(self._status, headers, body)
+        tokens = self.tokens
+        if head.readable:
+            body = read_whole(body, self._asked.model or "", tokens)
+        if not tokens.known and self._operation.tells_usage:
+            tokens.completion = len(body) // BYTES_A_TOKEN
+        self._end(head.status)
+        self._outlet.whole(head, self._limits(), body)
 
     def _limits(self) -> Headers:
         """What is left of the caller's limits, as headers."""
         return self._permit.headers if self._permit is not None else []
 
     def _answered_with_failure(self) -> None:
-        status = self._status
-        retry_after = next((value for name, value in self._headers if name == b"retry-after"), b"")
+        status, headers = self._head.status, self._head.headers
+        retry_after = next((value for name, value in headers if name == b"retry-after"), b"")
         error = failure(status, retry_after.decode("latin-1"), b"".join(self._pieces))
         if error.kind is Kind.UPSTREAM:
             # The caller is told little of it; its text may hold a credential.
             log.warning("upstream failed", target=self._meter.target, status=status)
-        if status >= 500 or status in CREDENTIALS:
-            self._unhealthy()
-        else:
-            self._healthy()
+        self._route_is(well=status < 500 and status not in CREDENTIALS)
         if status in {429, 503} and error.retry_after and self._route is not None:
             self._route.breaker.rest(error.retry_after)
         self._next_or(error, may_try=status in NOT_RUN, failing=status >= 500)
@@ -282,18 +287,18 @@ class Flight:
             self._leave()
             self._last_error = error
             self._pieces.clear()
-            self._size = self._status = 0
+            self._size = 0
             self._ask()
         else:
             self._end_with(error)
 
-    def _healthy(self) -> None:
-        if self._route is not None:
-            self._route.breaker.good()
-
-    def _unhealthy(self) -> None:
-        if self._route is not None:
+    def _route_is(self, *, well: bool) -> None:
+        if self._route is None:
+            return
+        if not well:
             self._route.breaker.bad()
+        elif not self._route.breaker.calm:
+            self._route.breaker.good()
 
     def _leave(self) -> None:
         if self._route is not None:
@@ -329,10 +334,3 @@ class Flight:
         price = self._meter.end(status, tokens, stream=self._events is not None)
         if self._permit is not None:
             self._permit.settle(tokens.prompt, tokens.completion, price)
-
-
-def _is_stream(headers: Headers) -> bool:
-    for name, value in headers:
-        if name == b"content-type":
-            return value.startswith(EVENT_STREAM)
-    return False

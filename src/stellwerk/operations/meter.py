@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stellwerk.base.prices import Prices, cost
-from stellwerk.base.telemetry import CLIENT_GONE, Metrics
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.usage.types import UsageRow
+from stellwerk.operations.metrics import CLIENT_GONE, Metrics
 from stellwerk.operations.operation import Call
 from stellwerk.upstreams.reading import Tokens
 
@@ -49,7 +49,8 @@ def estimated(model: Model, call: Call) -> int:
 class Meter:
     """One call, from its admission to its end."""
 
-    _first = 0.0
+    # When the first byte came; 0: it has not.
+    first = 0.0
     _span: Span | None = None
     target = ""
 
@@ -57,15 +58,12 @@ class Meter:
         self._books = books
         self._operation = operation
         self._model = model
+        self.model = model.id
         self._call = call
         self._time, self._began = time.time(), time.monotonic()
-        books.metrics.running[operation, model.id] += 1
+        books.metrics.running[operation, self.model] += 1
         if books.spans is not None:
-            self._span = books.spans.begin(operation, model.id, call.trace, self._time)
-
-    @property
-    def model(self) -> str:
-        return self._model.id
+            self._span = books.spans.begin(operation, self.model, call.trace, self._time)
 
     @property
     def trace(self) -> str | None:
@@ -73,29 +71,25 @@ class Meter:
         return self._call.trace if self._span is None else self._span.traceparent
 
     def first_byte(self) -> None:
-        if not self._first:
-            self._first = time.monotonic()
+        if not self.first:
+            self.first = time.monotonic()
 
     def end(self, status: int, tokens: Tokens, *, stream: bool) -> int:
         """Count the call; gives its cost in nano-units."""
         # The clock of the wall may be set; a duration is measured by another one.
-        began, first, ended = self._began, self._first, time.monotonic()
-        metrics, model, call = self._books.metrics, self._model, self._call
-        metrics.running[self._operation, model.id] -= 1
-        series = metrics.series(self._operation, model.id, self.target)
+        began, first, ended = self._began, self.first, time.monotonic()
+        books, call = self._books, self._call
+        books.metrics.running[self._operation, self.model] -= 1
         if not tokens.known and first:
-            tokens.prompt = estimated(model, call)
-        series.add(status, began, first, ended, tokens.completion)
-        series.prompt += tokens.prompt
-        series.cached += tokens.cached
-        prices = model.entry.prices
+            tokens.prompt = estimated(self._model, call)
+        prices = self._model.entry.prices
         price = _price(prices, status, tokens) if prices is not None else 0
         row = UsageRow(
             self._time,
             call.request_id,
             call.principal.key_id,
             call.principal.project_id,
-            model.id,
+            self.model,
             self.target,
             self._operation,
             tokens.prompt,
@@ -108,7 +102,8 @@ class Meter:
             not tokens.known,
             stream,
         )
-        self._books.record(row)
+        books.metrics.count(row)
+        books.record(row)
         if self._span is not None:
             self._span.end(row)
         return price

@@ -5,7 +5,7 @@ from collections import deque
 
 from stellwerk.base.errors import StellwerkError
 from stellwerk.operations.flight import Flight
-from stellwerk.ports.sink import Headers, Sink
+from stellwerk.ports.sink import Head, Headers, Sink
 
 # Bytes that may wait for a slow sink before the target is read no further.
 FULL = 262_144
@@ -55,13 +55,13 @@ class Relay:
 
     # Outlet
 
-    def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        self.head(status, [*headers, (b"content-length", b"%d" % len(body))])
+    def whole(self, head: Head, more: Headers, body: bytes) -> None:
+        self.head(head, [*more, (b"content-length", b"%d" % len(body))])
         self.data(body)
         self.end()
 
-    def head(self, status: int, headers: Headers) -> None:
-        self._head = status, headers
+    def head(self, head: Head, more: Headers) -> None:
+        self._head = head.status, [*head.headers, *more]
         self._news.set()
 
     def data(self, chunk: bytes) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stellwerk.base.errors import InvalidRequestError, StellwerkError, UnavailableError
+from stellwerk.base.limits import Limits
 from stellwerk.base.prices import cost
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.catalog.service import Catalog
@@ -36,6 +37,9 @@ class Plan:
     models: Models
     model: Model
     routes: tuple[Route, ...]
+    limits: Limits | None
+    # Whether the first target is an engine of ours, which bodies are checked for.
+    local: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +81,21 @@ class Runner:
             or plan.models is not self.catalog.models
         ):
             plan = self._plan(operation, call, name)
-        if plan.routes[0].local:
+        if plan.local:
             check(operation, call, asked)
-        limits = plan.model.entry.limits
+        limits = plan.limits
         demand = NOTHING
         if limits is not None or call.principal.limits is not None:
             demand = _demand(plan.model, call, asked)
         meter = Meter(self.books, operation.name, plan.model, call)
         try:
-            permit = self.admission.admit(call.principal, plan.model.id, limits, demand)
+            permit = self.admission.admit(call.principal, meter.model, limits, demand)
         except StellwerkError as error:
             meter.end(error.kind.status, Tokens(), stream=False)
             raise
         flight = Flight(operation, call, asked, fields, plan.routes, outlet, meter)
         if permit is None:
-            waiting = self.admission.admit_waiting(call.principal, plan.model.id, limits, demand)
+            waiting = self.admission.admit_waiting(call.principal, meter.model, limits, demand)
             flight.begin_after(waiting)
         else:
             flight.begin(permit)
@@ -104,7 +108,7 @@ class Runner:
         """
         asked, _ = outline(operation, call)
         plan = self._plan(operation, call, asked.model or "")
-        if plan.routes[0].local:
+        if plan.local:
             check(operation, call, asked)
         return plan.model, asked
 
@@ -128,7 +132,7 @@ class Runner:
                 param="model",
                 code="model_not_supported",
             )
-        plan = Plan(principal, models, model, routes)
+        plan = Plan(principal, models, model, routes, model.entry.limits, routes[0].local)
         if len(self.plans) >= MOST_PLANS:
             self.plans.clear()
         self.plans[principal.key_id, operation.name, name] = plan

@@ -6,6 +6,34 @@ from stellwerk.base.errors import StellwerkError
 
 Headers = list[tuple[bytes, bytes]]
 
+EVENT_STREAM = b"text/event-stream"
+# Of these headers, the values with which a body can be read.
+READABLE = {b"content-type": b"application/json", b"content-encoding": b"identity"}
+
+
+class Head:
+    """Status and headers of an answer (names in lower case).
+
+    What is asked of them for every answer is worked out here, because one server's answers mostly
+    have the same head: `lines` are the headers as HTTP has them, `is_stream` tells of
+    server-sent events, `readable` of a body that may be JSON.
+    """
+
+    __slots__ = ("headers", "is_stream", "lines", "readable", "status")
+
+    def __init__(self, status: int, headers: Headers) -> None:
+        self.status, self.headers = status, headers
+        self.lines = lines(headers)
+        kind = next((value for name, value in headers if name == b"content-type"), b"")
+        self.is_stream = kind.startswith(EVENT_STREAM)
+        read = [value.startswith(READABLE[name]) for name, value in headers if name in READABLE]
+        self.readable = all(read)
+
+
+def lines(headers: Headers) -> bytes:
+    """Headers as HTTP/1.1 has them, each with its line's end."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
 
 class Sink(Protocol):
     """Takes one answer: `head` once, `data` any number of times, then `end`.
@@ -28,11 +56,11 @@ class Outlet(Protocol):
     go out) and `end` or `cut`. Nothing comes after the operation was cancelled.
     """
 
-    def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        """An answer in one piece. `headers` do not tell its length."""
+    def whole(self, head: Head, more: Headers, body: bytes) -> None:
+        """An answer in one piece. `more` are headers beside those of `head`; none has a length."""
         ...
 
-    def head(self, status: int, headers: Headers) -> None: ...
+    def head(self, head: Head, more: Headers) -> None: ...
 
     def data(self, chunk: bytes) -> None: ...
 

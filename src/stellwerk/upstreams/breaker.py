@@ -33,6 +33,11 @@ class Breaker:
         return State.OPEN if self._until > self._now() else State.CLOSED
 
     @property
+    def calm(self) -> bool:
+        """Whether nothing has failed of late, so that `good` has nothing to change."""
+        return not self._failures and not self._until
+
+    @property
     def wait(self) -> float:
         """Seconds until it may be asked again."""
         return max(self._until - self._now(), 0.0)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from stellwerk.ports.sink import Headers
+from stellwerk.ports.sink import Head, Headers
 from stellwerk.upstreams.exchange import Failure
+from stellwerk.wire.chunks import content_of
 from stellwerk.wire.known_head import KnownHead
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 # All headers of an answer together. nginx takes 8 KiB by default, Node.js 16 KiB.
 LONGEST_HEAD = 65_536
 FRAMING = {b"content-length", b"transfer-encoding"}
-# What is handed on of a head; its other lines speak of the server alone.
 # In an interim answer (102): the share of the work that is done.
 PROGRESS = b"x-progress"
+# What is handed on of a head; its other lines speak of the server alone.
 KEPT = {b"content-type", b"content-encoding", b"content-disposition", b"retry-after"}
 
 
@@ -26,13 +27,14 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_announced",
+        "_between_chunks",
         "_complete",
         "_framed",
+        "_head",
         "_head_size",
         "_headers",
         "_keep",
         "_known",
-        "_known_status",
         "_new_head",
         "_parser",
         "_pieces",
@@ -43,6 +45,7 @@ class Connection(asyncio.Protocol):
         "deadline",
         "exchange",
         "is_open",
+        "moved",
         "reused",
         "sent_at",
     )
@@ -53,14 +56,19 @@ class Connection(asyncio.Protocol):
         self.is_open = False
         self._parser = httptools.HttpResponseParser(self)
         self._headers: Headers = []
+        # Of the answer that is on its way; between two, of the last one.
+        self._head = Head(0, [])
         self._pieces: list[bytes] = []
         self._status = 0
         self._head_size = 0
         self._new_head = self._complete = self._framed = self._keep = self._announced = False
+        # Whether the next byte is the first of a chunk: the parser need not see that chunk.
+        self._between_chunks = False
+        # How answers like the last one begin.
         self._known: KnownHead | None = None
-        self._known_status = 0
         self.exchange: PooledExchange | None = None
-        self.answered = False
+        # Whether more of the answer has come since the pool last looked.
+        self.answered = self.moved = False
         self.reused = False
         self.deadline = self.sent_at = 0.0
 
@@ -69,6 +77,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self.exchange = exchange
         self.answered = self._complete = self._framed = self._announced = False
+        self._between_chunks = self.moved = False
         self._head_size = 0
         self.sent_at = self._pool.now()
         self.deadline = self.sent_at + self._pool.timeouts.first_byte
@@ -115,20 +124,28 @@ class Connection(asyncio.Protocol):
             self.fail(Failure.CUT if self.answered else Failure.REFUSED)
 
     def data_received(self, data: bytes) -> None:
-        if self.exchange is None:
+        exchange = self.exchange
+        if exchange is None:
             # Nobody asked for this, so nothing on this connection can be trusted any more.
             self.abort()
             return
+        if self._between_chunks:
+            content = content_of(data)
+            if content is not None:
+                self.moved = True
+                exchange.receiver.data(content)
+                return
         first, self.answered = not self.answered, True
         if first and self._known is not None:
             found = self._known.body_in(data)
             if found is not None and len(found[0]) == found[1]:
-                body = found[0]
-                self._status = self._known_status
                 self._complete = True
-                self.exchange.receiver.head(self._status, self._headers)
-                self._finish(self.exchange, body, keep=True)
+                self._finish(exchange, found[0], keep=True, whole=True)
                 return
+        self._read(data, first=first)
+
+    def _read(self, data: bytes, *, first: bool) -> None:
+        """Let the parser read."""
         garbled = False
         if not self._status:
             # The parser keeps a header to itself until it is complete, however long it grows.
@@ -142,31 +159,36 @@ class Connection(asyncio.Protocol):
         if garbled and not self._complete:
             self.fail(Failure.GARBLED)
             return
+        # The parser may have seen the beginning of a chunk's size, and says nothing of it.
+        self._between_chunks = self._between_chunks and data.endswith(b"\r\n")
         keep = not garbled and self._keep
         if first:
             # An answer that came at once teaches how the next ones will begin.
             learns = keep and self._complete and not self._announced
             self._known = KnownHead.of(data) if learns else None
-            self._known_status = self._status
         self._deliver(keep=keep)
 
     def _deliver(self, *, keep: bool) -> None:
         """Hand on all that came at once: one call costs less than one for each piece."""
         exchange = self.exchange
         assert exchange is not None
-        if self._new_head:
-            self._new_head = False
-            exchange.receiver.head(self._status, self._headers)
-        if self._status and self.exchange is not None:
-            chunk = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._pieces.clear()
-            if self._complete:
-                self._finish(exchange, chunk, keep=keep)
-            else:
-                self._pool.touch(self)
-                exchange.receiver.data(chunk)
+        if not self._status:
+            return
+        chunk = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        new, self._new_head = self._new_head, False
+        if self._complete:
+            self._finish(exchange, chunk, keep=keep, whole=new)
+            return
+        self.moved = True
+        if new:
+            exchange.receiver.head(self._head)
+        if not exchange.cancelled:
+            exchange.receiver.data(chunk)
 
-    def _finish(self, exchange: "PooledExchange", chunk: bytes, *, keep: bool) -> None:
+    def _finish(self, exchange: "PooledExchange", chunk: bytes, *, keep: bool, whole: bool) -> None:
+        """The answer is over; `whole`: nothing of it was handed on yet."""
+        head = self._head
         self.exchange = None
         self._status = 0
         if keep and self.is_open and not exchange.paused:
@@ -175,6 +197,9 @@ class Connection(asyncio.Protocol):
             self.abort()
         receiver = exchange.receiver
         try:
+            if whole:
+                receiver.whole(head, chunk)
+                return
             if chunk:
                 receiver.data(chunk)
             if not exchange.cancelled:
@@ -208,6 +233,7 @@ class Connection(asyncio.Protocol):
             self._tell_progress()
         else:
             self._status, self._new_head = status, True
+            self._head = Head(status, self._headers)
             # The parser forgets it with the end of the message.
             self._keep = self._parser.should_keep_alive()
 
@@ -221,7 +247,14 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._pieces.append(body)
 
+    def on_chunk_header(self) -> None:
+        self._between_chunks = False
+
+    def on_chunk_complete(self) -> None:
+        self._between_chunks = True
+
     def on_message_complete(self) -> None:
+        self._between_chunks = False
         # What has a status below 200 only announces the answer.
         self._complete = bool(self._status)
 

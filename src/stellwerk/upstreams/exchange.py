@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from stellwerk.base.errors import StellwerkError
-from stellwerk.ports.sink import Headers
+from stellwerk.ports.sink import Head
 
 
 class Failure(StrEnum):
@@ -25,15 +25,17 @@ UNSENT = frozenset({Failure.UNREACHED})
 class Receiver(Protocol):
     """Takes one answer: `head`, `data` any number of times, then `end`; or `failed` at any point.
 
-    Before `head`, `progress` may tell the share of the work that is done, from 0 to 1.
-
-    `refused` comes instead of all others where the target was not even asked. None is called
-    after `Exchange.cancel`. `data` may be empty after `head`: more will come.
+    An answer that came at once is handed over as a `whole`. `refused` comes instead of all others
+    where the target was not even asked. Before `head`, `progress` may tell the share of the work
+    that is done, from 0 to 1. None is called after `Exchange.cancel`. `data` may be empty after
+    `head`: more will come.
     """
 
     def progress(self, share: float) -> None: ...
 
-    def head(self, status: int, headers: Headers) -> None: ...
+    def whole(self, head: Head, body: bytes) -> None: ...
+
+    def head(self, head: Head) -> None: ...
 
     def data(self, chunk: bytes) -> None: ...
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stellwerk.base.errors import StellwerkError
 from stellwerk.ports.engines import Broker, Endpoint, Launch
-from stellwerk.ports.sink import Headers
+from stellwerk.ports.sink import Head
 from stellwerk.upstreams.exchange import Exchange, Failure, Receiver
 from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
@@ -127,8 +127,12 @@ class Leased:
     def progress(self, share: float) -> None:
         self._receiver.progress(share)
 
-    def head(self, status: int, headers: Headers) -> None:
-        self._receiver.head(status, headers)
+    def whole(self, head: Head, body: bytes) -> None:
+        self.over.set()
+        self._receiver.whole(head, body)
+
+    def head(self, head: Head) -> None:
+        self._receiver.head(head)
 
     def data(self, chunk: bytes) -> None:
         self._receiver.data(chunk)

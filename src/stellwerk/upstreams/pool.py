@@ -145,9 +145,12 @@ class Pool:
             self._timer = self._loop.call_later(TICK, self._tick)
 
     def touch(self, connection: Connection) -> None:
+        """Something comes of it: its time begins anew."""
+        connection.moved = False
         connection.deadline = self.now() + self.timeouts.idle
 
     def release(self, connection: Connection) -> None:
+        connection.moved = False
         connection.deadline = self.now() + self.timeouts.keep_alive
         self._idle.append(connection)
 
@@ -177,6 +180,9 @@ class Pool:
 
     def _tick(self) -> None:
         now = self.now()
+        for connection in self._all:
+            if connection.moved:
+                self.touch(connection)
         for connection in [one for one in self._all if one.deadline < now]:
             if connection.exchange is None:
                 connection.abort()

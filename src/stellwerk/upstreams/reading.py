@@ -60,12 +60,17 @@ class Tokens:
         details = usage.prompt_tokens_details or usage.input_tokens_details
         self.prompt = _bounded(usage.prompt_tokens or usage.input_tokens)
         self.completion = _bounded(usage.completion_tokens or usage.output_tokens)
-        self.cached = min(_bounded(details.cached_tokens), self.prompt) if details else 0
+        if details is not None:
+            self.cached = min(_bounded(details.cached_tokens), self.prompt)
         self.known = True
 
 
 def _bounded(count: int | None) -> int:
     """A server may claim any number, and what it claims is summed up and paid."""
+    return count if count is not None and 0 <= count <= MOST_TOKENS else _clipped(count)
+
+
+def _clipped(count: int | None) -> int:
     return max(0, min(count or 0, MOST_TOKENS))
 
 
@@ -80,6 +85,11 @@ def read_whole(body: bytes, shown: str, tokens: Tokens) -> bytes:
     if answer.model is None or answer.model == shown:
         return body
     named = msgspec.json.encode(answer.model)
+    start = body.find(b'"model":' + named)
+    if start >= 0:
+        # As most servers write it; a quote within a text has a backslash before it.
+        start += len(b'"model":')
+        return b"".join((body[:start], msgspec.json.encode(shown), body[start + len(named) :]))
     for found in MODEL.finditer(body):
         # A tool in the answer may have a model of its own, and stand before it.
         if found[1].replace(b"\\/", b"/") == named:
