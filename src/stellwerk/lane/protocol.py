@@ -26,7 +26,7 @@ from stellwerk.http.trace import trace_parent
 from stellwerk.lane.lane import IDLE_TIMEOUT, REQUEST_TIMEOUT, SEND_TIMEOUT, Lane
 from stellwerk.operations.flight import Flight
 from stellwerk.operations.operation import Call, Operation
-from stellwerk.ports.sink import Head, Headers, lines
+from stellwerk.ports.sink import Head
 from stellwerk.wire.known_head import KnownHead
 
 log = get_logger("lane")
@@ -355,7 +355,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     # Outlet
 
-    def head(self, head: Head, more: Headers) -> None:
+    def head(self, head: Head, more: bytes) -> None:
         # HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
         endless = all(name != b"content-length" for name, _ in head.headers)
         self._chunked = endless and not self._is_old
@@ -366,18 +366,18 @@ class LaneProtocol(HttpToolsProtocol):
         else:
             self._head += b"\r\n"
 
-    def _lines(self, head: Head, more: Headers) -> bytes:
+    def _lines(self, head: Head, more: bytes) -> bytes:
         """The status line and all headers; the empty line is not there yet."""
         return b"%b%b%b%b%bx-request-id: %b\r\n" % (
             STATUS.get(head.status) or b"HTTP/1.1 %d \r\n" % head.status,
             self._lane.date(self.server_state.default_headers),
             head.lines,
-            lines(more) if more else b"",
+            more,
             b"" if self._keep else b"connection: close\r\n",
             self._request_id.encode("latin-1"),
         )
 
-    def whole(self, head: Head, more: Headers, body: bytes) -> None:
+    def whole(self, head: Head, more: bytes, body: bytes) -> None:
         self.transport.write(
             b"%bcontent-length: %d\r\n\r\n%b" % (self._lines(head, more), len(body), body)
         )
@@ -407,7 +407,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def refuse(self, error: StellwerkError) -> None:
         status, headers, body = error_answer(error)
-        self.head(Head(status, headers), [])
+        self.head(Head(status, headers), b"")
         self.data(body)
         self._done()
 

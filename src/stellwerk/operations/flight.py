@@ -12,7 +12,7 @@ from stellwerk.operations.body import Fields, Outline, addressed
 from stellwerk.operations.meter import BYTES_A_TOKEN, Meter
 from stellwerk.operations.metrics import CLIENT_GONE
 from stellwerk.operations.operation import Call, Operation
-from stellwerk.ports.sink import Head, Headers, Outlet
+from stellwerk.ports.sink import Head, Outlet
 from stellwerk.upstreams.exchange import UNSENT, Exchange, Failure
 from stellwerk.upstreams.failures import CREDENTIALS, UpstreamError, failure
 from stellwerk.upstreams.reading import EventReader, Passing, Tokens, read_whole
@@ -28,7 +28,7 @@ LONGEST_ANSWER = 256 * 2**20
 # The target refused before it began to work, so another one may be asked.
 NOT_RUN = frozenset({401, 403, 429, 503})
 RETRY_AFTER = 2.0
-NO_CACHE = (b"cache-control", b"no-cache")
+NO_CACHE = b"cache-control: no-cache\r\n"
 
 EXPLAINED = {
     Failure.UNREACHED: (Kind.UNAVAILABLE, "upstream_unavailable", "cannot be reached. Try again."),
@@ -203,7 +203,7 @@ class Flight:
         if self._events is not None:
             self._route_is(well=True)
             self._started = True
-            self._outlet.head(head, [NO_CACHE, *self._limits()])
+            self._outlet.head(head, NO_CACHE + self._limits())
 
     def data(self, chunk: bytes) -> None:
         events = self._events
@@ -263,9 +263,9 @@ class Flight:
         self._end(head.status)
         self._outlet.whole(head, self._limits(), body)
 
-    def _limits(self) -> Headers:
-        """What is left of the caller's limits, as headers."""
-        return self._permit.headers if self._permit is not None else []
+    def _limits(self) -> bytes:
+        """What is left of the caller's limits, as lines of headers."""
+        return self._permit.lines if self._permit is not None else b""
 
     def _answered_with_failure(self) -> None:
         status, headers = self._head.status, self._head.headers

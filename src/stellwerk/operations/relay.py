@@ -5,7 +5,7 @@ from collections import deque
 
 from stellwerk.base.errors import StellwerkError
 from stellwerk.operations.flight import Flight
-from stellwerk.ports.sink import Head, Headers, Sink
+from stellwerk.ports.sink import Head, Headers, Sink, parsed
 
 # Bytes that may wait for a slow sink before the target is read no further.
 FULL = 262_144
@@ -55,13 +55,13 @@ class Relay:
 
     # Outlet
 
-    def whole(self, head: Head, more: Headers, body: bytes) -> None:
-        self.head(head, [*more, (b"content-length", b"%d" % len(body))])
+    def whole(self, head: Head, more: bytes, body: bytes) -> None:
+        self.head(head, b"%bcontent-length: %d\r\n" % (more, len(body)))
         self.data(body)
         self.end()
 
-    def head(self, head: Head, more: Headers) -> None:
-        self._head = head.status, [*head.headers, *more]
+    def head(self, head: Head, more: bytes) -> None:
+        self._head = head.status, [*head.headers, *parsed(more)]
         self._news.set()
 
     def data(self, chunk: bytes) -> None:

@@ -35,6 +35,12 @@ def lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
+def parsed(written: bytes) -> Headers:
+    """The headers that `lines` has written."""
+    pairs = [line.partition(b": ") for line in written.split(b"\r\n")]
+    return [(name, value) for name, _, value in pairs if name]
+
+
 class Sink(Protocol):
     """Takes one answer: `head` once, `data` any number of times, then `end`.
 
@@ -56,11 +62,11 @@ class Outlet(Protocol):
     go out) and `end` or `cut`. Nothing comes after the operation was cancelled.
     """
 
-    def whole(self, head: Head, more: Headers, body: bytes) -> None:
-        """An answer in one piece. `more` are headers beside those of `head`; none has a length."""
+    def whole(self, head: Head, more: bytes, body: bytes) -> None:
+        """An answer in one piece. `more` are lines beside those of `head`; none tells a length."""
         ...
 
-    def head(self, head: Head, more: Headers) -> None: ...
+    def head(self, head: Head, more: bytes) -> None: ...
 
     def data(self, chunk: bytes) -> None: ...
 

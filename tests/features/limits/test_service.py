@@ -13,6 +13,7 @@ from stellwerk.features.keys.types import Principal
 from stellwerk.features.limits.errors import BudgetExceededError, RateLimitedError
 from stellwerk.features.limits.service import Admission
 from stellwerk.features.limits.types import Demand
+from stellwerk.ports.sink import parsed
 from tests.admissions import admission
 from tests.features.limits.conftest import principal
 from tests.features.limits.permits import NONE, admitted, enter, hearing, patiently
@@ -33,7 +34,7 @@ async def test_nothing_limited_costs_nothing(database: Database) -> None:
         permits = [gate.admit(free, "chat", None, Demand(10**9, 10**9, 10**18)) for _ in range(3)]
     assert permits[0] is permits[1] is permits[2]
     assert permits[0] is not None
-    assert permits[0].headers == []
+    assert permits[0].lines == b""
 
 
 async def test_one_process_admits_exactly_the_limit(database: Database) -> None:
@@ -45,7 +46,7 @@ async def test_a_refusal_says_whose_limit_it_is(database: Database) -> None:
     who = principal(requests_per_minute=1)
     async with admission(database, GRACE) as gate:
         permit = await enter(gate, who)
-        assert dict(permit.headers)[b"x-ratelimit-remaining-requests"] == b"0"
+        assert b"x-ratelimit-remaining-requests: 0\r\n" in permit.lines
         with pytest.raises(RateLimitedError, match="'app' is limited to 1 requests a min") as said:
             await enter(gate, who)
     assert said.value.retry_after is not None
@@ -73,7 +74,7 @@ async def test_tokens_are_reserved_and_corrected(database: Database) -> None:
             await enter(gate, who, Demand(100, 200))
         first.settle(50, 20, 0)
         second = await enter(gate, who, Demand(900, 450))
-        told = dict(second.headers)
+        told = dict(parsed(second.lines))
         assert told[b"x-ratelimit-limit-tokens"] == b"500"
         assert told[b"x-ratelimit-remaining-tokens"] == b"30"
         with pytest.raises(RateLimitedError, match="may need 1001"):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any
 
-from stellwerk.features.limits.headers import Headers, headers
+from stellwerk.features.limits.headers import lines
 from stellwerk.features.limits.types import Demand, Kind
 from stellwerk.features.limits.window import Bin, Cell
 
@@ -52,9 +52,9 @@ class Permit:
         self._open = True
 
     @property
-    def headers(self) -> Headers:
-        """`x-ratelimit-*` of what is limited, as it stands now."""
-        return headers(self._gate.requests, self._gate.tokens)
+    def lines(self) -> bytes:
+        """`x-ratelimit-*` of what is limited, as it stands now: lines of HTTP/1.1."""
+        return lines(self._gate.requests, self._gate.tokens)
 
     def settle(self, input_tokens: int, output_tokens: int, cost: int) -> None:
         """The request is over and used this much (`cost`: nano-units). The first call counts."""
@@ -86,8 +86,8 @@ class FreePermit(Permit):
         super().__init__(Gate((), None, None), Demand())
 
     @property
-    def headers(self) -> Headers:
-        return []
+    def lines(self) -> bytes:
+        return b""
 
     def settle(self, input_tokens: int, output_tokens: int, cost: int) -> None:
         """Nothing was taken."""

@@ -4,32 +4,29 @@ from collections.abc import Sequence
 
 from stellwerk.features.limits.window import Cell
 
-Headers = list[tuple[bytes, bytes]]
+REQUESTS = (
+    b"x-ratelimit-limit-requests: %d\r\n"
+    b"x-ratelimit-remaining-requests: %d\r\n"
+    b"x-ratelimit-reset-requests: %b\r\n"
+)
+TOKENS = REQUESTS.replace(b"requests", b"tokens")
 
 
-def headers(requests: Sequence[Cell], tokens: Sequence[Cell]) -> Headers:
-    """Of several limits the one with the least remaining is told.
+def lines(requests: Sequence[Cell], tokens: Sequence[Cell]) -> bytes:
+    """The headers as HTTP/1.1 has them. Of several limits the one with the least remaining is told.
 
     `remaining` is exact in a process that holds the whole limit, and otherwise as recent as its
     last lease. `reset` is the time after which the oldest use that counts is forgotten,
     as of the last second.
     """
-    made: Headers = []
+    told = b""
     if requests:
-        cell = _least(requests)
-        made += (
-            (b"x-ratelimit-limit-requests", b"%d" % cell.limit),
-            (b"x-ratelimit-remaining-requests", b"%d" % remaining(cell)),
-            (b"x-ratelimit-reset-requests", cell.reset),
-        )
+        cell = requests[0] if len(requests) == 1 else _least(requests)
+        told = REQUESTS % (cell.limit, remaining(cell), cell.reset)
     if tokens:
         cell = _least(tokens)
-        made += (
-            (b"x-ratelimit-limit-tokens", b"%d" % cell.limit),
-            (b"x-ratelimit-remaining-tokens", b"%d" % remaining(cell)),
-            (b"x-ratelimit-reset-tokens", cell.reset),
-        )
-    return made
+        told += TOKENS % (cell.limit, remaining(cell), cell.reset)
+    return told
 
 
 def _least(cells: Sequence[Cell]) -> Cell:

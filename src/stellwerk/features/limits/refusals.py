@@ -5,16 +5,17 @@ from math import ceil
 from stellwerk.base.limits import NANO
 from stellwerk.features.limits.errors import BudgetExceededError, RateLimitedError
 from stellwerk.features.limits.gate import Gate
-from stellwerk.features.limits.headers import headers
+from stellwerk.features.limits.headers import lines
 from stellwerk.features.limits.types import Kind
 from stellwerk.features.limits.window import Cell
+from stellwerk.ports.sink import parsed
 
 Refusal = RateLimitedError | BudgetExceededError
 
 
 def refusal(gate: Gate, cell: Cell, amount: int, now: float) -> Refusal:
     """Why `amount` of `cell` cannot be had: whose limit, its number, and when to come again."""
-    told = headers(gate.requests, gate.tokens)
+    told = parsed(lines(gate.requests, gate.tokens))
     if cell.kind.money:
         return BudgetExceededError(_spent(cell, amount), told)
     limit = f"{cell.words} is limited to {cell.limit} {cell.kind.words}"
