@@ -1,4 +1,4 @@
-"""Our own gateway with what a request passes: a hashed key, its models, an alias."""
+"""Our own gateway with what a request passes: a hashed key, its limits, an alias, prices."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,16 @@ level = "warning"
 id = "bench/large"
 aliases = ["bench"]
 upstream = {{ url = "{url}", model = "mock" }}
+prices = {{ input = 0.15, output = 0.6 }}
 """
+# All kinds of limits, so high that none is reached: what is measured is their keeping.
+LIMITS = {
+    "rpm": 10**9,
+    "input-tpm": 10**12,
+    "output-tpm": 10**12,
+    "concurrent": 10**6,
+    "monthly-budget": 10**9,
+}
 
 
 @contextmanager
@@ -29,7 +38,8 @@ def hub(directory: Path, upstream: str) -> Iterator[Gateway]:
     config = directory / "stellwerk.toml"
     config.write_text(CONFIG.format(url=upstream))
     with running_server(directory, STELLWERK_CONFIG=str(config)) as server:
-        key = server.command("keys", "create", "bench").strip()
+        limits = [f"--{name}={limit}" for name, limit in LIMITS.items()]
+        key = server.command("keys", "create", "bench", *limits).strip()
         port = int(server.url.rpartition(":")[2])
         family = Family(server.process.pid)
         # What the hub does for a request after it has answered is part of what it costs.
