@@ -254,11 +254,13 @@ async def test_a_form_reaches_the_upstream_with_its_name_there(
         named = None if fields else "whisper-1"
         call = Call(principal(), body, "r", named, FORM.encode())
         await hub.runner.run(transcriptions.OPERATION, call, Memory())
-    assert read_parts(hub.upstream.bodies[0], FORM) == [
-        Part("model", b"m1"),
-        RECORDING,
-        Part("language", b"de"),
-    ]
+    parts = read_parts(hub.upstream.bodies[0], FORM)
+    assert {part.name: part for part in parts} == {
+        "model": Part("model", b"m1"),
+        "file": RECORDING,
+        "language": Part("language", b"de"),
+    }
+    assert len(parts) == 3
     # A recording is no text: it is not taken for a prompt of so many tokens.
     assert hub.rows[0].prompt_tokens == 0
 

@@ -4,6 +4,8 @@ A parser reads everything else: chunks in pieces, the last one, extensions, trai
 """
 
 LONGEST_SIZE = 16
+# `int` reads more than these: signs, spaces, underscores, `0x`.
+DIGITS = b"0123456789abcdefABCDEF"
 
 
 def content_of(data: bytes) -> bytes | None:
@@ -11,7 +13,8 @@ def content_of(data: bytes) -> bytes | None:
     end = data.find(b"\r\n", 0, LONGEST_SIZE)
     start = end + 2
     try:
-        if data[:end].isalnum() and start + int(data[:end], 16) == len(data) - 2 > start:
+        digits = data[:end]
+        if not digits.strip(DIGITS) and start + int(digits, 16) == len(data) - 2 > start:
             # Most often, an event comes in a chunk of its own.
             return data[start:-2] if data.endswith(b"\r\n") else None
         return _of_many(data)
@@ -24,7 +27,7 @@ def _of_many(data: bytes) -> bytes | None:
     while at < len(data):
         end = data.find(b"\r\n", at, at + LONGEST_SIZE)
         digits = data[at:end]
-        size = int(digits, 16) if digits.isalnum() else 0
+        size = 0 if digits.strip(DIGITS) else int(digits, 16)
         start, at = end + 2, end + 2 + size + 2
         if not size or data[at - 2 : at] != b"\r\n":
             return None
