@@ -1,4 +1,4 @@
-"""An embedding server whose vectors are alike where texts share words: small, exact and known."""
+"""An embedding and rerank server: texts are alike where they share words. Small, exact, known."""
 
 import hashlib
 import re
@@ -47,8 +47,19 @@ async def word_vectors() -> AsyncIterator[WordVectors]:
             {"object": "list", "data": data, "model": asked["model"], "usage": usage}
         )
 
+    async def rerank(request: web.Request) -> web.Response:
+        asked = msgspec.json.decode(await request.read())
+        question = np.array(vector(asked["query"]))
+        results = [
+            {"index": place, "relevance_score": float(question @ vector(text))}
+            for place, text in enumerate(asked["documents"])
+        ]
+        results.sort(key=lambda result: -result["relevance_score"])
+        return web.json_response({"model": asked["model"], "results": results[: asked["top_n"]]})
+
     app = web.Application()
     app.router.add_post("/v1/embeddings", embeddings)
+    app.router.add_post("/v1/rerank", rerank)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

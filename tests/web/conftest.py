@@ -87,6 +87,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url}},
             {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": embedding.url}},
             {"id": "org/voice", "type": "STT", "upstream": {"url": upstream.url}},
+            {"id": "ranker", "type": "RERANK", "upstream": {"url": embedding.url}},
             {"id": "reader", "type": "OCR", "upstream": {"url": ocr.url}},
         ]
         models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
@@ -98,6 +99,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             name: (HttpRoute("target", name, base, pool),)
             for name, base, pool in zip(names, bases, pools, strict=True)
         }
+        targets["ranker"] = (HttpRoute("target", "ranker", bases[1], pools[1]),)
         registry = CollectorRegistry()
         metrics = Metrics(registry)
         heaps = Heaps(database, Blobs((tmp_path / "blobs").as_uri()))

@@ -166,6 +166,7 @@ async def test_an_entry_that_is_not_offered_is_shown_with_its_problem(web: Web) 
         ("chat", "file", False),
         ("vectors", "file", False),
         ("org/voice", "file", False),
+        ("ranker", "file", False),
         ("reader", "file", False),
         ("mine", "admin", True),
     ]

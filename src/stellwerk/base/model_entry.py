@@ -9,7 +9,7 @@ from stellwerk.base.limits import Limits
 from stellwerk.base.prices import Prices
 from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
-ModelType = Literal["LLM", "EMBEDDING", "STT", "TTS", "IMAGE", "OCR"]
+ModelType = Literal["LLM", "EMBEDDING", "STT", "TTS", "IMAGE", "OCR", "RERANK"]
 
 
 class Entry(BaseModel):

@@ -27,9 +27,12 @@ TYPES: dict[Any, ModelType] = {
     "STT": "STT",
     "TTS": "TTS",
     "IMAGE": "IMAGE",
+    "OCR": "OCR",
+    "RERANK": "RERANK",
 }
 # What ids of other models than language models have in them, where the server does not say.
 SPEAKING_NAMES: tuple[tuple[ModelType, tuple[str, ...]], ...] = (
+    ("RERANK", ("rerank",)),
     ("EMBEDDING", ("embed", "e5-", "bge-", "gte-", "minilm")),
     ("STT", ("whisper", "transcribe")),
     ("TTS", ("tts", "kokoro", "piper")),

@@ -12,6 +12,7 @@ from stellwerk.operations.embed import Embedder
 from stellwerk.operations.ingest import Ingest
 from stellwerk.operations.looking import Looking
 from stellwerk.operations.pages import PageModels, Pictures
+from stellwerk.operations.reranking import Reranker
 from stellwerk.operations.run import Runner
 from stellwerk.operations.search import Search
 from stellwerk.readers.limits import Limits
@@ -23,7 +24,12 @@ def store_services(database: Database, files: Files, runner: Runner) -> StoreSer
     """For a hub."""
     heaps = files.heaps
     search = Search(
-        Chunks(database), Pages(database), heaps.blobs, Embedder(runner), _page_models(runner)
+        Chunks(database),
+        Pages(database),
+        heaps.blobs,
+        Embedder(runner),
+        _page_models(runner),
+        Reranker(runner),
     )
     return StoreServices(Stores(database, heaps), Attached(database, heaps), search)
 

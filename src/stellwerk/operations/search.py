@@ -1,6 +1,7 @@
 """Searching a vector store: the query's vectors come by the one way to a model."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 from stellwerk.data.blobs.errors import BlobMissingError
@@ -10,9 +11,10 @@ from stellwerk.features.stores.errors import NotOfferedError, OtherModelError
 from stellwerk.features.stores.finding import Chunks, hit
 from stellwerk.features.stores.pages import FoundPage, Pages
 from stellwerk.features.stores.service import living
-from stellwerk.features.stores.types import Content, Hit, Hits, HybridWeights, Query
+from stellwerk.features.stores.types import RERANKED, Content, Hit, Hits, HybridWeights, Query
 from stellwerk.operations.embed import Embedder
 from stellwerk.operations.pages import PageModels
+from stellwerk.operations.reranking import Reranker
 
 EQUAL = HybridWeights(embedding_weight=1, text_weight=1)
 
@@ -27,11 +29,13 @@ class Search:
         blobs: Blobs,
         embedder: Embedder,
         models: PageModels,
+        reranker: Reranker,
     ) -> None:
         self._chunks = chunks
         self._pages = pages
         self._blobs = blobs
         self._embedder = embedder
+        self._reranker = reranker
         self.models = models
 
     async def search(self, caller: Principal, store_id: str, asked: Query, request_id: str) -> Hits:
@@ -56,21 +60,40 @@ class Search:
         if store.width not in {None, len(vectors[0])}:
             raise OtherModelError(store.model)
         options = asked.ranking_options
+        ranker = self._reranker.check(caller, asked.ranker) if asked.ranker else None
         found: dict[int, Hit] = {}
         for query, vector in zip(asked.queries, vectors, strict=True):
-            for chunk, one in await self._chunks.search(
+            hits = await self._chunks.search(
                 store.id,
                 query,
                 vector.tolist(),
                 filters=asked.filters,
                 weights=(options and options.hybrid_search) or EQUAL,
-                limit=asked.limit,
-            ):
+                limit=RERANKED if ranker else asked.limit,
+            )
+            if ranker:
+                hits = await self._reranked(caller, ranker, query, hits, request_id)
+            for chunk, one in hits:
                 if chunk not in found or one.score > found[chunk].score:
                     found[chunk] = one
         least = options.score_threshold if options else 0
-        hits = sorted(found.values(), key=lambda one: -one.score)
-        return [one for one in hits if one.score >= least][: asked.limit]
+        ordered = sorted(found.values(), key=lambda one: -one.score)
+        return [one for one in ordered if one.score >= least][: asked.limit]
+
+    async def _reranked(
+        self,
+        caller: Principal,
+        ranker: str,
+        query: str,
+        hits: Sequence[tuple[int, Hit]],
+        request_id: str,
+    ) -> list[tuple[int, Hit]]:
+        texts = [one.content[0].text for _, one in hits]
+        scores = await self._reranker.scores(caller, ranker, query, texts, request_id)
+        return [
+            (chunk, one.model_copy(update={"score": score}))
+            for (chunk, one), score in zip(hits, scores, strict=True)
+        ]
 
     async def _images(
         self, caller: Principal, store: Any, asked: Query, request_id: str

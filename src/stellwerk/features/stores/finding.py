@@ -1,10 +1,12 @@
 """The chunks of a store, found by meaning and by words.
 
 In a small store every chunk that passes the filters is compared; in a large one those that its
-index brings (see `large`), again by their own vectors. Both orders are put together by reciprocal
-rank fusion (Cormack, Clarke and Buettcher, 2009): a chunk scores the sum of weight / (60 + rank),
-here divided by what a chunk scores that is first in both. Words are ranked by PostgreSQL's
-`ts_rank_cd`, which looks at how close together they stand.
+index brings (see `large`), again by their own vectors. Words are ranked by PostgreSQL's
+`ts_rank_cd`, which looks at how close together they stand. Both orders are put together by
+reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009): a chunk scores the sum of
+weight / rank, here divided by what a chunk scores that is first in both. The paper adds 60 to each
+rank, for the deep lists of many systems; with two, that lets what is middling in both pass what is
+first in one, and questions for rare identifiers lost their page by it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +24,6 @@ from stellwerk.features.stores.large import distance, in_store, look_widely
 from stellwerk.features.stores.tables import chunks, store_files, stores
 from stellwerk.features.stores.types import Content, Hit, HybridWeights
 
-SMOOTHING = 60
 CANDIDATES = 100
 # Chunks that are taken from an index, to be compared again.
 NEAREST = 200
@@ -80,10 +81,10 @@ def _fused(ways: Sequence[tuple[Select[Any], float]]) -> Select[Any]:
     parts = []
     for way, weight in ways:
         found = way.subquery()
-        share = literal(weight) / (SMOOTHING + found.c.rank)
+        share = literal(weight) / found.c.rank
         parts.append(select(found.c.id, share.label("share")))
     together = union_all(*parts).subquery()
-    best = sum(weight for _, weight in ways) / (SMOOTHING + 1)
+    best = sum(weight for _, weight in ways)
     score = (func.sum(together.c.share) / best).label("score")
     scored = select(together.c.id, score).group_by(together.c.id).subquery()
     shown = (chunks.c.id, chunks.c.text, chunks.c.page, chunks.c.file_id)

@@ -286,11 +286,18 @@ class HybridWeights(Body):
 class Ranking(Body):
     """How hits are ordered, and which are left out."""
 
-    ranker: Literal["auto", "none", "default-2024-11-15"] = Field(
-        "auto", description="There is no rerank model, so all of these are the same."
+    ranker: Line = Field(
+        "auto",
+        description="A model of type `RERANK` orders the chunks anew. `auto`, `none` and "
+        "`default-2024-11-15` leave them as they are.",
     )
     score_threshold: float = Field(0, ge=0, le=1, description="Least score of a chunk.")
     hybrid_search: HybridWeights | None = Field(None, description="Default: both alike.")
+
+
+RANKERS = ("auto", "none", "default-2024-11-15")
+# Chunks of a query that a rerank model is shown.
+RERANKED = 50
 
 
 class Query(Body):
@@ -323,6 +330,12 @@ class Query(Body):
     @property
     def limit(self) -> int:
         return self.max_num_results if self.top_k_texts is None else self.top_k_texts
+
+    @property
+    def ranker(self) -> str | None:
+        """The rerank model, if one is named."""
+        named = self.ranking_options.ranker if self.ranking_options else RANKERS[0]
+        return None if named in RANKERS else named
 
     @property
     def images(self) -> int:
