@@ -128,3 +128,20 @@ def test_an_interrupted_stream_is_read_on(http: httpx.Client) -> None:
     assert whole[-2] == "data: [DONE]"
     text = [json.loads(line[6:]) for line in whole if line.startswith("data: {")]
     assert text[-1]["choices"][0]["finish_reason"]
+
+
+def test_what_workers_run_is_on_the_page_of_metrics(http: httpx.Client) -> None:
+    body = {"model": EMBEDDING, "input": "count me"}
+    assert http.post("/queue/embeddings", json=body).is_success
+
+    def counted() -> float:
+        lines = http.get("/metrics").text.splitlines()
+        wanted = f'stellwerk_requests_total{{model="{EMBEDDING}",operation="embeddings"'
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(wanted))
+
+    before = counted()
+    assert http.post("/queue/embeddings", json=body).is_success
+    limit = time.monotonic() + 30
+    while counted() <= before:
+        assert time.monotonic() < limit
+        time.sleep(0.1)

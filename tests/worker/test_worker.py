@@ -21,6 +21,7 @@ from stellwerk.features.queue.claims import Claims
 from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.types import Answer, Job, NewRequest, Request, State
 from stellwerk.ports.sink import Sink
+from stellwerk.wire.errors import error_event
 from stellwerk.worker.handler import Handler
 from stellwerk.worker.storing import Storing
 from stellwerk.worker.worker import Worker
@@ -312,6 +313,46 @@ async def test_events_are_numbered_and_read_while_they_come(line: Line) -> None:
         go.set()
         _, answer = await line.ended(name)
     assert answer.body == found.data + b"id: 1-3\ndata: [DONE]\n\n"
+
+
+async def cut(_: Job, sink: Sink) -> None:
+    """What a flight does whose target stops in the middle."""
+    await sink.head(200, [(b"content-type", b"text/event-stream")])
+    await sink.data(b"data: 1\n\nda")
+    await sink.data(error_event(StellwerkError("It stopped.", kind=Kind.UPSTREAM, code="cut")))
+    await sink.end()
+
+
+async def test_a_stream_that_was_cut_is_not_complete(line: Line) -> None:
+    name = await line.put(stream=True, max_attempts=1)
+    async with line.working(cut):
+        request, answer = await line.ended(name)
+    assert (request.state, request.status) == (State.FAILED, 502)
+    error = await line.queue.error(name)
+    assert error is not None
+    assert (error.message, error.code) == ("It stopped.", "cut")
+    assert answer.content_type == "application/json"
+
+
+async def test_a_stream_that_was_cut_is_tried_again(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stellwerk.worker.verdict.FIRST_PAUSE", 0.01)
+    calls = 0
+
+    async def once(job: Job, sink: Sink) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await cut(job, sink)
+        else:
+            await say(sink, b"data: 1\n\ndata: [DONE]\n\n", kind=b"text/event-stream")
+
+    name = await line.put(stream=True)
+    async with line.working(once):
+        request, answer = await line.ended(name)
+    assert (request.state, request.attempts) == (State.COMPLETED, 2)
+    assert answer.body == b"id: 2-1\ndata: 1\n\nid: 2-2\ndata: [DONE]\n\n"
 
 
 async def test_an_answer_at_once_to_who_asked_for_a_stream_is_kept_as_it_is(line: Line) -> None:

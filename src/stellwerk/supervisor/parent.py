@@ -28,6 +28,8 @@ log = get_logger("supervisor")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds that a hub may take, after the grace, to end what did not finish.
 CLOSING = 5.0
+# In the run directory: what processes count together.
+METRICS = "metrics"
 HUB_COMMAND = (sys.executable, "-m", "stellwerk", "hub")
 WORKER_COMMAND = (sys.executable, "-m", "stellwerk", "queue-worker")
 
@@ -150,7 +152,7 @@ class _Parent:
             command=self._parts.hub_command,
             orders=msgspec.json.encode(orders),
             fd=fd,
-            metrics=_metrics(run_dir) if settings.workers > 1 else None,
+            metrics=_metrics(run_dir) if settings.workers + settings.queue.workers > 1 else None,
         )
         return Hubs(hub_orders, settings.workers, settings.shutdown_grace + CLOSING)
 
@@ -183,11 +185,15 @@ def queue_workers(
         "dsn": dsn,
         "settings": settings.model_dump(mode="json"),
     }
-    worker_orders = HubOrders(command, msgspec.json.encode(orders))
+    # The hubs' page of metrics counts what workers of this machine do, too.
+    metrics = control.parent / METRICS
+    worker_orders = HubOrders(
+        command, msgspec.json.encode(orders), metrics=metrics if metrics.is_dir() else None
+    )
     return Hubs(worker_orders, settings.queue.workers, settings.shutdown_grace + CLOSING)
 
 
 def _metrics(run_dir: Path) -> Path:
-    directory = run_dir / "metrics"
-    directory.mkdir()
+    directory = run_dir / METRICS
+    directory.mkdir(exist_ok=True)
     return directory

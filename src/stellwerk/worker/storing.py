@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from stellwerk.features.queue.errors import AnswerTooLargeError
+import msgspec
+
+from stellwerk.features.queue.errors import AnswerTooLargeError, StreamBrokenError
 from stellwerk.features.queue.following import EVENT_STREAM
 from stellwerk.features.queue.types import Answer
 from stellwerk.ports.sink import Headers
@@ -57,7 +59,10 @@ class Storing:
 
 
 class StoringEvents(Storing):
-    """A stream of events. Each gets an id, `CLAIM-NUMBER`, and is appended where readers see it."""
+    """A stream of events. Each gets an id, `CLAIM-NUMBER`, and is appended where readers see it.
+
+    One that ends with an error event was cut: `end` raises `StreamBrokenError`.
+    """
 
     def __init__(self, limit: int, fence: int, append: Append) -> None:
         super().__init__(limit)
@@ -70,6 +75,7 @@ class StoringEvents(Storing):
         self._size_pending = 0
         self._writing = asyncio.Lock()
         self._later: asyncio.Task[None] | None = None
+        self._broken: StreamBrokenError | None = None
 
     async def data(self, chunk: bytes) -> None:
         if not self._type.startswith(EVENT_STREAM):
@@ -92,6 +98,8 @@ class StoringEvents(Storing):
         if self._rest.strip():
             self._add(self._rest.strip(b"\n"))
         await self._flush()
+        if self._broken is not None:
+            raise self._broken
 
     async def close(self) -> None:
         if self._later is not None:
@@ -99,6 +107,10 @@ class StoringEvents(Storing):
             await asyncio.gather(self._later, return_exceptions=True)
 
     def _add(self, event: bytes) -> None:
+        if b"event: error" in event.splitlines():
+            # It is not stored: whether there is another attempt is for the queue to say.
+            self._broken = _broken(event)
+            return
         self._number += 1
         marked = b"id: %d-%d\n%b\n\n" % (self._fence, self._number, event)
         self._keep(marked)
@@ -115,3 +127,22 @@ class StoringEvents(Storing):
             if pending:
                 first, self._first = self._first, self._first + len(pending)
                 await self._append(first, self._first - 1, b"".join(pending))
+
+
+class _Told(msgspec.Struct):
+    message: str = "The model's server stopped in the middle of the stream."
+    code: str | None = None
+
+
+class _ErrorEvent(msgspec.Struct):
+    error: _Told = msgspec.field(default_factory=_Told)
+
+
+def _broken(event: bytes) -> StreamBrokenError:
+    """What an error event says, as far as it has a form that is known."""
+    data = b"".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
+    try:
+        told = msgspec.json.decode(data, type=_ErrorEvent).error
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        told = _Told()
+    return StreamBrokenError(told.message, code=told.code)

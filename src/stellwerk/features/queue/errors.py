@@ -73,3 +73,10 @@ class RestartedError(StellwerkError):
 
     kind = Kind.UNAVAILABLE
     code = "request_restarted"
+
+
+class StreamBrokenError(StellwerkError):
+    """502: the model's server stopped in the middle of the stream."""
+
+    kind = Kind.UPSTREAM
+    code = "stream_broken"
