@@ -54,9 +54,10 @@ bench: $(READY)  ## measure the hub against the bare engines and other gateways
 bench-lane: $(READY)  ## measure the hub against nginx (ARGS="--rows json,stream", "--full")
 	@$(BIN)/python -m bench.lane $(ARGS)
 
-bench-peers:  ## install gateways that bench-lane measures too, outside the checkout
+bench-peers:  ## install the peers that bench measures too, outside the checkout
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/pip install --quiet 'litellm[proxy]==1.106.2' 'vllm-router==0.1.17'
+	$(PEERS)/bin/pip install --quiet 'litellm[proxy]==1.106.2' 'vllm-router==0.1.17' \
+	  'pgqueuer==1.6.0' asyncpg uvloop
 
 docs: $(READY)  ## write the generated pages of docs/reference
 	$(BIN)/python -m docs.generate

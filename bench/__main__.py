@@ -18,11 +18,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each part")
-    parser.add_argument("--only", choices=[*PARTS, "lane"], help="this part, and not the others")
+    parser.add_argument(
+        "--only", choices=[*PARTS, "queue", "batches", "lane"], help="this part, and not the others"
+    )
     options = parser.parse_args()
     for name, measure in PARTS.items():
         if options.only in {None, name}:
             print_table(asyncio.run(measure(options.weights, options.rounds)))
+    if options.only in {None, "queue"}:
+        subprocess.run([sys.executable, "-m", "bench.queue"], check=True)
+    if options.only == "batches":
+        # By its name only: 20,000 texts take an hour of two processors.
+        subprocess.run([sys.executable, "-m", "bench.batches"], check=True)
     if options.only in {None, "lane"}:
         # A process of its own: it keeps itself to one core.
         subprocess.run([sys.executable, "-m", "bench.lane"], check=True)

@@ -30,7 +30,8 @@ IDLE_LIMIT = "2s"
 WINDOW = 200
 # Requests that end in one statement: their ids must go into a notification of 8,000 bytes.
 MOST = 200
-PURGE = 1000
+# Requests that are deleted in one statement, and statements of one sweep: as fast as they come in.
+PURGE, PURGES = 1000, 10
 
 CANCELLED = ended(State.CANCELLED, RequestCancelledError())
 LOST = ended(State.FAILED, WorkerLostError())
@@ -171,6 +172,8 @@ class Claims:
         failed = await self._beating.fetch(statements.FAIL_ORPHANS, *LOST)
         requeued = await self._beating.fetch(statements.REQUEUE_ORPHANS)
         await self._beating.fetch(statements.WAKE)
-        await self._beating.fetch(statements.PURGE, PURGE)
+        for _ in range(PURGES):
+            if len(await self._beating.fetch(statements.PURGE, PURGE)) < PURGE:
+                break
         await self._beating.fetch(statements.PURGE_EVENTS)
         return len(cancelled) + len(failed) + len(requeued)

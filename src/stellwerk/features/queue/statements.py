@@ -162,7 +162,7 @@ PURGE = """
     delete from requests where id = any(array(
         select id from requests where purge_at <= now() order by purge_at limit $1
         for update skip locked
-    ))
+    )) returning id
 """
 
 # The first events of an attempt push out those of the one before.
