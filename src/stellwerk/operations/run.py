@@ -40,6 +40,8 @@ class Plan:
     limits: Limits | None
     # Whether the first target is an engine of ours, which bodies are checked for.
     local: bool
+    # The longest answer in tokens; 0 for what answers without.
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Runner:
         limits = plan.limits
         demand = NOTHING
         if limits is not None or call.principal.limits is not None:
-            demand = _demand(plan.model, call, asked)
+            demand = _demand(plan, call, asked)
         meter = Meter(self.books, operation.name, plan.model, call)
         try:
             permit = self.admission.admit(call.principal, meter.model, limits, demand)
@@ -132,7 +134,9 @@ class Runner:
                 param="model",
                 code="model_not_supported",
             )
-        plan = Plan(principal, models, model, routes, model.entry.limits, routes[0].local)
+        plan = Plan(
+            principal, models, model, routes, model.entry.limits, routes[0].local, _most(model)
+        )
         if len(self.plans) >= MOST_PLANS:
             self.plans.clear()
         self.plans[principal.key_id, operation.name, name] = plan
@@ -175,12 +179,16 @@ def _kind(operation: Operation, model: Model) -> str:
     return entry.type if entry.type != operation.serves else f"local engine {entry.engine}"
 
 
-def _demand(model: Model, call: Call, asked: Outline) -> Demand:
+def _most(model: Model) -> int:
+    if model.entry.type != "LLM":
+        return 0
+    return model.entry.meta_data.max_output_length or USUAL_OUTPUT
+
+
+def _demand(plan: Plan, call: Call, asked: Outline) -> Demand:
     """What is reserved until it is known what the call took."""
-    output = 0
-    if model.entry.type == "LLM":
-        most = model.entry.meta_data.max_output_length or USUAL_OUTPUT
-        output = min(asked.longest_answer or most, most * (asked.n or 1))
-    prompt = estimated(model, call)
-    prices = model.entry.prices
+    most = plan.most
+    output = min(asked.longest_answer or most, most * (asked.n or 1)) if most else 0
+    prompt = estimated(plan.model, call)
+    prices = plan.model.entry.prices
     return Demand(prompt, output, cost(prices, prompt, 0, output) if prices else 0)

@@ -38,7 +38,7 @@ async def admitted(admissions: Admission, who: Principal, tries: int, demand: De
     count = 0
     for _ in range(tries):
         try:
-            (await enter(admissions, who, demand)).settle(*demand)
+            (await enter(admissions, who, demand)).settle(*demand[:3])
         except (RateLimitedError, BudgetExceededError):
             continue
         count += 1

@@ -8,34 +8,51 @@ from stellwerk.features.limits.headers import lines
 from stellwerk.features.limits.types import Demand, Kind
 from stellwerk.features.limits.window import Bin, Cell
 
-PLACE = {Kind.INPUT: 0, Kind.OUTPUT: 1, Kind.MONTHLY: 2, Kind.PREPAID: 2}
+# Where a kind's amount stands in a `Demand`.
+PLACE = {
+    Kind.INPUT: 0,
+    Kind.OUTPUT: 1,
+    Kind.MONTHLY: 2,
+    Kind.PREPAID: 2,
+    Kind.REQUESTS: 3,
+    Kind.CONCURRENT: 3,
+}
+ONE = 3
 
 
 class Gate:
-    """The cells of a key, its project and a model, sorted by what a request takes of them.
+    """The cells of a key, its project and a model.
 
-    `ones` take one of each request, `sized` as much as stands at a place of its `Demand`.
+    A request takes of each cell of `takes` what stands at this place of its `Demand`; those of
+    `sized` are corrected when it is known what it used, those of `slots` come back.
     """
 
-    __slots__ = ("inputs", "limits", "model_limits", "ones", "requests", "sized", "slots", "tokens")
+    __slots__ = (
+        "inputs",
+        "limits",
+        "model_limits",
+        "requests",
+        "sized",
+        "slots",
+        "takes",
+        "tokens",
+    )
 
     def __init__(self, cells: Iterable[Cell], limits: Any, model_limits: Any) -> None:
         every = tuple(cells)
         # The very objects that it was made from: others mean that a limit may have changed.
         self.limits = limits
         self.model_limits = model_limits
-        self.ones = tuple(cell for cell in every if cell.kind not in PLACE)
+        self.takes = tuple((cell, PLACE[cell.kind]) for cell in every)
         self.slots = tuple(cell for cell in every if cell.kind is Kind.CONCURRENT)
         self.requests = tuple(cell for cell in every if cell.kind is Kind.REQUESTS)
         self.inputs = tuple(cell for cell in every if cell.kind is Kind.INPUT)
         self.tokens = tuple(cell for cell in every if cell.kind in {Kind.INPUT, Kind.OUTPUT})
-        self.sized = tuple((cell, PLACE[cell.kind]) for cell in every if cell.kind in PLACE)
+        self.sized = tuple((cell, place) for cell, place in self.takes if place != ONE)
 
     def short(self, demand: Demand) -> Sequence[tuple[Cell, int]]:
         """The cells that have not enough free, and how much the request takes of them."""
-        needs = [(cell, 1) for cell in self.ones]
-        needs.extend((cell, demand[place]) for cell, place in self.sized)
-        return [(cell, amount) for cell, amount in needs if cell.free < amount]
+        return [(cell, demand[at]) for cell, at in self.takes if cell.free < demand[at]]
 
 
 class Permit:

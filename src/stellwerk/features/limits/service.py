@@ -50,19 +50,12 @@ class Admission:
         leases = self._leases
         if monotonic() >= leases.until:
             raise LimitsUnavailableError
-        for cell in gate.ones:
-            if cell.free < 1:
-                return self._short(gate, demand)
-        for cell, place in gate.sized:
+        for cell, place in gate.takes:
             if cell.free < demand[place]:
                 return self._short(gate, demand)
-        for cell in gate.ones:
-            cell.free -= 1
-            if cell.free < cell.low:
-                leases.ahead(cell)
-        for cell, place in gate.sized:
-            cell.free -= demand[place]
-            if cell.free < cell.low:
+        for cell, place in gate.takes:
+            free = cell.free = cell.free - demand[place]
+            if free < cell.low:
                 leases.ahead(cell)
         return Permit(gate, demand)
 
@@ -108,9 +101,7 @@ class Admission:
         return None
 
     def _take(self, gate: Gate, demand: Demand) -> Permit:
-        for cell in gate.ones:
-            cell.free -= 1
-        for cell, place in gate.sized:
+        for cell, place in gate.takes:
             cell.free -= demand[place]
         return Permit(gate, demand)
 

@@ -43,11 +43,12 @@ class Kind(Enum):
 
 
 class Demand(NamedTuple):
-    """What a request will use at most: tokens, and nano-units of money."""
+    """What a request will use at most: tokens, nano-units of money, and itself, `one` request."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cost: int = 0
+    one: int = 1
 
 
 @dataclass(frozen=True, slots=True)
