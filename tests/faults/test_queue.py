@@ -36,15 +36,36 @@ class Upstream:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                upstream.asked.append(json.loads(body)["messages"][0]["content"])
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                upstream.asked.append(body["messages"][0]["content"])
+                if body.get("stream"):
+                    self.stream()
+                    return
                 upstream.go.wait(60)
                 with suppress(ConnectionError):
+                    self.answer()
+
+            def stream(self) -> None:
+                """Three events, and three more when the test says so."""
+                with suppress(ConnectionError):
                     self.send_response(200)
-                    self.send_header("content-type", "application/json")
-                    self.send_header("content-length", str(len(ANSWER)))
+                    self.send_header("content-type", "text/event-stream")
                     self.end_headers()
-                    self.wfile.write(ANSWER)
+                    for number in range(6):
+                        if number == 3:
+                            upstream.go.wait(60)
+                        event = {"choices": [{"delta": {"content": str(number)}}]}
+                        self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+                        self.wfile.flush()
+                    self.wfile.write(b"data: [DONE]\n\n")
+                self.close_connection = True
+
+            def answer(self) -> None:
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(ANSWER)))
+                self.end_headers()
+                self.wfile.write(ANSWER)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -189,6 +210,51 @@ def test_a_killed_worker_s_request_runs_once_more(
     ended = request(http, place)
     assert (ended["status"], ended["attempts"]) == ("completed", 2)
     assert upstream.asked == ["killed worker"] * 2
+
+
+def test_a_killed_worker_s_request_is_charged_once(
+    server: Server, http: httpx.Client, upstream: Upstream
+) -> None:
+    key = server.command("keys", "create", "charged").strip()
+    with httpx.Client(
+        base_url=server.url, headers={"Authorization": f"Bearer {key}"}, timeout=120
+    ) as caller:
+        place = post(caller, "charged once")
+        until(lambda: upstream.asked == ["charged once"])
+        child(server, "queue-worker").kill()
+        until(lambda: len(upstream.asked) == 2)
+        upstream.go.set()
+        assert caller.get(f"{place}/result", params={"wait": 60}).content == ANSWER
+
+    def charged() -> list[int]:
+        groups = http.get("/admin/usage", params={"group_by": "key"}).json()["data"]
+        return [group["requests"] for group in groups if group["key_name"] == "charged"]
+
+    until(lambda: bool(charged()))
+    time.sleep(2)
+    assert charged() == [1]
+
+
+def test_a_stream_is_read_on_after_the_hub_was_killed(
+    server: Server, http: httpx.Client, upstream: Upstream
+) -> None:
+    asked = body("stream on") | {"stream": True}
+    place = http.post("/queue/chat/completions", json=asked, headers=ASYNC).headers["location"]
+    first: list[str] = []
+    with suppress(httpx.TransportError), http.stream("GET", f"{place}/events") as answer:
+        for line in answer.iter_lines():
+            first += [line] if line else []
+            if len(first) == 6:
+                child(server, "hub").kill()
+    until(lambda: http.get("/health/live").status_code == 200)
+    upstream.go.set()
+    ids = [line[4:] for line in first if line.startswith("id: ")]
+    rest = http.get(f"{place}/events", headers={"Last-Event-ID": ids[-1]}).text
+    said = [json.loads(line[6:]) for line in first if line.startswith("data: {")]
+    said += [json.loads(line[6:]) for line in rest.splitlines() if line.startswith("data: {")]
+    texts = [each["choices"][0]["delta"]["content"] for each in said]
+    assert texts == ["0", "1", "2", "3", "4", "5"]
+    assert upstream.asked == ["stream on"]
 
 
 def test_a_killed_hub_s_callers_come_back_without_a_second_run(
