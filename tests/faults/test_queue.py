@@ -244,7 +244,7 @@ def test_a_stream_is_read_on_after_the_hub_was_killed(
     with suppress(httpx.TransportError), http.stream("GET", f"{place}/events") as answer:
         for line in answer.iter_lines():
             first += [line] if line else []
-            if len(first) == 6:
+            if line and len(first) == 6:
                 child(server, "hub").kill()
     until(lambda: http.get("/health/live").status_code == 200)
     upstream.go.set()
