@@ -22,7 +22,13 @@ from stellwerk.features.keys.types import KeyLimits, Principal, Scope
 from stellwerk.features.limits.errors import RateLimitedError
 from stellwerk.features.limits.service import Admission
 from stellwerk.features.usage.types import UsageRow
-from stellwerk.operations import chat_completions, completions, speech
+from stellwerk.operations import (
+    chat_completions,
+    completions,
+    image_generations,
+    speech,
+    transcriptions,
+)
 from stellwerk.operations.meter import Books
 from stellwerk.operations.metrics import Metrics
 from stellwerk.operations.operation import Call, Operation
@@ -30,12 +36,14 @@ from stellwerk.operations.run import Runner
 from stellwerk.ports.sink import Headers
 from stellwerk.upstreams.pool import Address, Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
+from stellwerk.wire.form import Part, write_parts
 from tests.admissions import admission
 from tests.scripted import EVENTS, JSON, Script, Scripted, chunk, scripted, whole
 
 ANSWER = b'{"model":"m0","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}'
 USAGE = b'data: {"model":"m0","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
 DONE = b"data: [DONE]\n\n"
+FORM = b"multipart/form-data; boundary=b"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOBODY = Address("127.0.0.1", 1)
@@ -302,6 +310,31 @@ async def test_a_cut_stream_ends_in_an_error_and_is_estimated(shared: Shared) ->
     assert (row.status, row.completion_tokens, row.estimated) == (502, 2, True)
     assert row.prompt_tokens > 0
     assert row.cost > 0
+
+
+@pytest.mark.parametrize(("fields", "cost"), [({}, 40_000_000), ({"n": 3}, 120_000_000)])
+async def test_pictures_are_paid_by_the_piece(
+    shared: Shared, fields: dict[str, int], cost: int
+) -> None:
+    painted = says(whole(b'{"created":1,"data":[{"b64_json":"eA=="}]}'))
+    prices = {"per_image": "0.04"}
+    async with net(shared, painted, type="IMAGE", prices=prices) as hub:
+        operation = image_generations.OPERATION
+        sink = await hub.run(operation=operation, prompt="A box.", **fields)
+    assert json.loads(sink.body)["data"] == [{"b64_json": "eA=="}]
+    assert (hub.row.operation, hub.row.cost) == ("images.generations", cost)
+
+
+async def test_sound_is_paid_by_the_minute(shared: Shared) -> None:
+    heard = says(whole(b'{"text":"a","usage":{"type":"duration","seconds":90}}'))
+    body = write_parts([Part("model", b"chat"), Part("file", b"x", "a.mp3")], FORM.decode())
+    async with net(shared, heard, type="STT", prices={"per_audio_minute": "0.006"}) as hub:
+        sink = Memory()
+        who = Principal(hub.key, "k", "p", ("*",), frozenset({Scope.INFERENCE}), None, None)
+        call = Call(who, body, "req_1", None, FORM)
+        await hub.runner.run(transcriptions.OPERATION, call, sink)
+    assert sink.status == 200
+    assert hub.row.cost == 9_000_000
 
 
 SOUND = b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n\r\n"

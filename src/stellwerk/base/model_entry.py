@@ -226,7 +226,8 @@ class ModelEntry(Entry):
     type: ModelType = Field(default="LLM", description="What it does.")
     aliases: tuple[Line, ...] = Field(default=(), max_length=100, description="Other names of it.")
     engine: Line | None = Field(
-        default=None, description="Local engine: `llama`, `e5`, `speech`, `voice` or `ocr`."
+        default=None,
+        description="Local engine: `llama`, `e5`, `speech`, `voice`, `ocr` or `images`.",
     )
     options: EngineOptions = Field(default_factory=dict, description="Settings of that engine.")
     files: tuple[WeightFile, ...] = Field(default=(), max_length=100, description="Its weights.")

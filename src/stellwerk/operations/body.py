@@ -77,7 +77,10 @@ def outline(operation: Operation, call: Call) -> tuple[Outline, Fields | None]:
 def _of_form(call: Call) -> Outline:
     fields = form.texts(call)
     stream = fields.get("stream", "").lower() in {"true", "1"}
-    return Outline(model=fields.get("model"), stream=stream)
+    number = fields.get("n", "")
+    # What is no number is refused by who decodes all of it.
+    wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else None
+    return Outline(model=fields.get("model"), stream=stream, n=wanted)
 
 
 def check(operation: Operation, call: Call, asked: Outline) -> None:

@@ -260,6 +260,8 @@ class Flight:
             body = read_whole(body, self._asked.model or "", tokens)
         if not tokens.known and self._operation.tells_usage:
             tokens.completion = len(body) // BYTES_A_TOKEN
+        if self._operation.serves == "IMAGE":
+            tokens.images = self._asked.n or 1
         self._end(head.status)
         self._outlet.whole(head, self._limits(), body)
 

@@ -114,4 +114,11 @@ def _price(prices: Prices, status: int, tokens: Tokens) -> int:
     served = status < FAILED or tokens.completion > 0
     if not served or (status == CLIENT_GONE and not tokens.prompt):
         return 0
-    return cost(prices, tokens.prompt, tokens.cached, tokens.completion)
+    return cost(
+        prices,
+        tokens.prompt,
+        tokens.cached,
+        tokens.completion,
+        images=tokens.images,
+        audio_seconds=tokens.seconds,
+    )

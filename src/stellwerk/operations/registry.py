@@ -4,6 +4,9 @@ from stellwerk.operations import (
     chat_completions,
     completions,
     embeddings,
+    image_edits,
+    image_generations,
+    image_variations,
     ocr,
     rerank,
     responses,
@@ -23,4 +26,7 @@ OPERATIONS: tuple[Operation, ...] = (
     transcriptions.OPERATION,
     translations.OPERATION,
     speech.OPERATION,
+    image_generations.OPERATION,
+    image_edits.OPERATION,
+    image_variations.OPERATION,
 )

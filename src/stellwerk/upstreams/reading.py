@@ -30,6 +30,7 @@ class _Usage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     input_tokens_details: _Details | None = None
+    seconds: float | None = None
 
 
 class _Answer(msgspec.Struct):
@@ -51,10 +52,12 @@ _event = msgspec.json.Decoder(_Event)
 class Tokens:
     """Tokens of one call. `known`: the target said so; else they are estimated."""
 
-    __slots__ = ("cached", "completion", "known", "prompt")
+    __slots__ = ("cached", "completion", "images", "known", "prompt", "seconds")
 
     def __init__(self, prompt: int = 0) -> None:
         self.prompt, self.cached, self.completion, self.known = prompt, 0, 0, False
+        # Pictures made, and seconds of sound understood: few calls have either.
+        self.images = self.seconds = 0
 
     def take(self, usage: _Usage) -> None:
         details = usage.prompt_tokens_details or usage.input_tokens_details
@@ -63,6 +66,8 @@ class Tokens:
         if details is not None:
             self.cached = min(_bounded(details.cached_tokens), self.prompt)
         self.known = True
+        if usage.seconds:
+            self.seconds = _bounded(round(usage.seconds))
 
 
 def _bounded(count: int | None) -> int:

@@ -88,12 +88,12 @@ class Client:
 
 
 @asynccontextmanager
-async def opened(engine: Engine) -> AsyncIterator[Client]:
+async def opened(engine: Engine, limit: float = LIMIT) -> AsyncIterator[Client]:
     async with aiohttp.ClientSession(
         "http://engine",
         connector=aiohttp.UnixConnector(str(engine.socket)),
         headers={"Authorization": f"Bearer {SECRET}"},
-        timeout=aiohttp.ClientTimeout(total=LIMIT),
+        timeout=aiohttp.ClientTimeout(total=limit),
     ) as session:
         yield Client(session)
 

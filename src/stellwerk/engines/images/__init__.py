@@ -1,0 +1,1 @@
+"""Diffusion models that paint pictures, run by diffusers."""

@@ -1,0 +1,133 @@
+"""What one request asks of the model, checked."""
+
+import secrets
+from dataclasses import dataclass
+
+from PIL import Image
+
+from stellwerk.engines.images.errors import ImageSizeError, NotPaintedError
+from stellwerk.engines.images.pictures import is_open, opened, openings
+from stellwerk.wire.images import (
+    ImageEditRequest,
+    ImageForm,
+    ImageRequest,
+    ImageVariationRequest,
+)
+
+STEP = 8
+# Steps by `quality`, as shares of the entry's.
+WORK = {"low": 0.5, "high": 1.5, "hd": 1.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a model paints on: its own size in pixels, and the longest side that it may."""
+
+    own: tuple[int, int]
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`before` is changed, only where `mask` is white if there is one."""
+
+    prompt: str
+    size: tuple[int, int]
+    seed: int
+    n: int
+    form: ImageForm
+    quality: int | None = None
+    work: float = 1
+    before: Image.Image | None = None
+    mask: Image.Image | None = None
+
+
+def generation(request: ImageRequest, canvas: Canvas) -> Job:
+    """Raises `InvalidRequestError` for what this engine cannot do."""
+    _check(request)
+    return Job(
+        prompt=request.prompt,
+        size=_size(request.size, canvas.own, canvas),
+        seed=_seed(request.seed),
+        n=request.n or 1,
+        form=request.output_format or "png",
+        quality=request.output_compression,
+        work=WORK.get(request.quality or "", 1),
+    )
+
+
+def edit(request: ImageEditRequest, canvas: Canvas) -> Job:
+    """Raises `InvalidRequestError` for what this engine cannot do."""
+    _check(request)
+    if len(request.image) > 1:
+        raise NotPaintedError("image[]", "local models take one picture.")
+    before = opened(request.image[0], "image[]")
+    mask = None
+    if request.mask is not None:
+        mask = openings(opened(request.mask, "mask"), "mask")
+    elif is_open(before):
+        mask = openings(before, "image[]")
+    size = _size(request.size, _near(before, canvas), canvas)
+    return Job(
+        prompt=request.prompt,
+        size=size,
+        seed=_seed(request.seed),
+        n=request.n or 1,
+        form=request.output_format or "png",
+        quality=request.output_compression,
+        work=WORK.get(request.quality or "", 1),
+        before=before.resize(size),
+        mask=mask.resize(size, Image.Resampling.NEAREST) if mask is not None else None,
+    )
+
+
+def variation(request: ImageVariationRequest, canvas: Canvas) -> Job:
+    """Raises `InvalidRequestError` for what this engine cannot do."""
+    _check_form(request.response_format)
+    before = opened(request.image, "image")
+    size = _size(request.size, _near(before, canvas), canvas)
+    return Job(
+        prompt="",
+        size=size,
+        seed=_seed(request.seed),
+        n=request.n or 1,
+        form=request.output_format or "png",
+        before=before.resize(size),
+    )
+
+
+def _check(request: ImageRequest | ImageEditRequest) -> None:
+    _check_form(request.response_format)
+    if request.stream:
+        raise NotPaintedError("stream", "local models send pictures when they are done.")
+    if request.background == "transparent":
+        raise NotPaintedError("background", "local models paint opaque pictures.")
+    compressed = request.output_compression not in {None, 100}
+    if compressed and (request.output_format or "png") == "png":
+        raise NotPaintedError("output_compression", "needs `output_format` `jpeg` or `webp`.")
+
+
+def _check_form(response_format: str | None) -> None:
+    if response_format == "url":
+        raise NotPaintedError("response_format", "local models answer with `b64_json`.")
+
+
+def _size(asked: str | None, usual: tuple[int, int], canvas: Canvas) -> tuple[int, int]:
+    if asked is None or asked == "auto":
+        return usual
+    width, _, height = asked.partition("x")
+    size = int(width), int(height)
+    if any(side % STEP or not STEP * 8 <= side <= canvas.longest for side in size):
+        raise ImageSizeError(asked, STEP, canvas.longest)
+    return size
+
+
+def _near(picture: Image.Image, canvas: Canvas) -> tuple[int, int]:
+    """The picture's own size, as near as the model can paint it."""
+    scale = min(1, canvas.longest / max(picture.size))
+    width, height = (max(STEP * 8, int(side * scale) // STEP * STEP) for side in picture.size)
+    return width, height
+
+
+def _seed(given: int | None) -> int:
+    return secrets.randbits(32) if given is None else given

@@ -1,0 +1,98 @@
+"""Pictures by diffusion: any text-to-image pipeline of diffusers (Stable Diffusion and others).
+
+Run by diffusers 0.42 and PyTorch 2.13, which are the extra `images`. Weights: a directory as
+`save_pretrained` writes it, either named by the option `path`, or as files of the entry, whose
+names have `+` where the path in the directory has `/`, behind a word that is left out:
+`sd-turbo+unet+config.json`. Options: `path`, `steps` (20), `guidance` (7.5), `strength` (0.75: how
+much a picture without a mask is changed), `longest` (1024, of a side in pixels), `dtype`
+(`float32`, `bfloat16` or `float16`), `device` (`cpu`, `cuda`).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stellwerk.base.errors import InvalidRequestError
+from stellwerk.ports.engines import Description, EngineSpec, Launch
+
+INDEX = "model_index.json"
+# PyTorch and diffusers themselves, and the work space of one picture.
+OVERHEAD = 1200 * 2**20
+NEEDED = ("torch", "diffusers", "transformers")
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an entry of the catalogue may set."""
+
+    path: str | None = None
+    steps: Annotated[int, Meta(ge=1, le=200)] = 20
+    guidance: Annotated[float, Meta(ge=0, le=50)] = 7.5
+    strength: Annotated[float, Meta(gt=0, le=1)] = 0.75
+    longest: Annotated[int, Meta(ge=64, le=4096)] = 1024
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: Annotated[str, Meta(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+
+
+def options_of(given: object) -> Options:
+    """Raises `InvalidRequestError`."""
+    try:
+        return msgspec.convert(given or {}, Options)
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"The engine images: {error}.") from error
+
+
+def files_of(files: Iterable[str], options: Options) -> Mapping[str, Path]:
+    """Path in the model's directory -> file. Raises `InvalidRequestError` when it is no model."""
+    if options.path is not None:
+        directory = Path(options.path).expanduser()
+        found = {
+            str(path.relative_to(directory)): path
+            for path in directory.rglob("*")
+            if path.is_file()
+        }
+        place = f"the directory {directory}"
+    else:
+        named = ((Path(file).name.partition("+")[2], Path(file)) for file in files)
+        found = {name.replace("+", "/"): path for name, path in named if name}
+        place = "the files of the entry"
+    if INDEX not in found:
+        raise InvalidRequestError(
+            f"The engine images needs a model of diffusers; {place}: there is no {INDEX}. Name "
+            "a directory with one as `path` in the options, or files such as NAME+" + INDEX + "."
+        )
+    return found
+
+
+def check_installed() -> None:
+    """Raises `InvalidRequestError` that says what to install."""
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise InvalidRequestError(
+            f"The engine images needs {', '.join(missing)}: `pip install 'stellwerk[images]'`. "
+            "Without a graphics processor, install the smaller `torch==2.13.0+cpu` first."
+        )
+
+
+def describe(launch: Launch) -> Description:
+    """Look at the options, the installation, and what the model says that it is."""
+    options = options_of(launch.options)
+    files = files_of(launch.files, options)
+    index = json.loads(files[INDEX].read_bytes())
+    if "_class_name" not in index:
+        raise InvalidRequestError(f"{files[INDEX]} does not name a pipeline.")
+    check_installed()
+    weights = sum(path.stat().st_size for path in files.values())
+    return Description(context=0, footprint=weights + OVERHEAD)
+
+
+SPEC = EngineSpec(
+    name="images",
+    module="stellwerk.engines.images",
+    serves="IMAGE",
+    operations=frozenset({"images.generations", "images.edits", "images.variations"}),
+    describe=describe,
+)

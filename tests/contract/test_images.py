@@ -1,0 +1,106 @@
+"""Pictures as OpenAI's SDK asks for them, from a small model that is made here."""
+
+from base64 import b64decode
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import openai
+import pytest
+from openai import OpenAI
+from PIL import Image
+
+from tests.engines.images.pictures import file_of, mask, stripes
+from tests.engines.images.tiny import made_model
+from tests.server import Server, running_server
+
+CONFIG = """
+starter_models = false
+[[models]]
+id = "tiny"
+aliases = ["gpt-image-1"]
+type = "IMAGE"
+engine = "images"
+options = {{ path = "{path}", steps = 2 }}
+prices = {{ per_image = 0.04 }}
+
+[[models]]
+id = "gone"
+type = "IMAGE"
+engine = "images"
+files = [{{ name = "gone+model_index.json", sources = [{{ path = "/nowhere" }}] }}]
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("images")
+    config = directory / "stellwerk.toml"
+    config.write_text(CONFIG.format(path=made_model(directory / "tiny")))
+    with running_server(directory, STELLWERK_CONFIG=str(config)) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Server) -> OpenAI:
+    return OpenAI(api_key=server.admin_key, base_url=f"{server.url}/v2", max_retries=0)
+
+
+def picture(answer: openai.types.ImagesResponse, number: int = 0) -> Image.Image:
+    assert answer.data is not None
+    return Image.open(BytesIO(b64decode(answer.data[number].b64_json or "")))
+
+
+def test_a_picture_from_words(client: OpenAI) -> None:
+    made = client.images.generate(
+        model="gpt-image-1", prompt="A red signal box.", n=2, size="96x64", output_format="webp"
+    )
+    assert made.data is not None
+    assert [picture(made, number).size for number in range(2)] == [(96, 64)] * 2
+    assert picture(made).format == "WEBP"
+
+
+def test_an_edit_and_a_variation(client: OpenAI, tmp_path: Path) -> None:
+    before = stripes()
+    (tmp_path / "before.png").write_bytes(file_of(before))
+    (tmp_path / "mask.png").write_bytes(file_of(mask((0, 0, 64, 32))))
+    edited = picture(
+        client.images.edit(
+            model="tiny",
+            image=tmp_path / "before.png",
+            mask=tmp_path / "mask.png",
+            prompt="Snow.",
+        )
+    )
+    assert (np.asarray(edited)[32:] == np.asarray(before)[32:]).all()
+    varied = client.images.create_variation(model="tiny", image=tmp_path / "before.png")
+    assert picture(varied).size == (64, 64)
+
+
+def test_the_queue_paints(server: Server, client: OpenAI) -> None:
+    with OpenAI(api_key=server.admin_key, base_url=f"{server.url}/queue") as queue:
+        asked = {"seed": 7}
+        kept = queue.images.generate(model="tiny", prompt="A train.", extra_body=asked)
+        now = client.images.generate(model="tiny", prompt="A train.", extra_body=asked)
+        assert picture(kept).tobytes() == picture(now).tobytes()
+
+
+def test_errors_are_the_sdk_s_own(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="multiples of 8"):
+        client.images.generate(model="tiny", prompt="A train.", size="100x100")  # type: ignore[call-overload]
+    with pytest.raises(openai.BadRequestError, match="no picture that can be read"):
+        client.images.edit(model="tiny", image=("a.png", b"no picture"), prompt="Snow.")
+    with pytest.raises(openai.BadRequestError, match="b64_json"):
+        client.images.generate(model="tiny", prompt="A train.", response_format="url")
+
+
+def test_weights_that_are_not_here(server: Server) -> None:
+    answer = httpx.post(
+        f"{server.url}/v2/images/generations",
+        headers={"api-key": server.admin_key},
+        json={"model": "gone", "prompt": "A train."},
+    )
+    assert answer.status_code == 503
+    assert "stellwerk models pull gone" in answer.json()["detail"]

@@ -1,0 +1,85 @@
+"""A small model that is made here, and an engine child that paints with it."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from stellwerk.wire.form import Part, write_parts
+from tests.engines.images.tiny import made_model
+
+FORM = "multipart/form-data; boundary=b"
+SECRET = "only-for-this-test"
+LIMIT = 250
+LONGEST = 256
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def engine(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    socket = tmp_path_factory.mktemp("images") / "e.sock"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stellwerk.engines.images"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    orders = {
+        "model": "tiny",
+        "socket": str(socket),
+        "secret": SECRET,
+        "threads": 2,
+        "options": {"path": str(tiny), "steps": 3, "longest": LONGEST},
+    }
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(orders).encode() + b"\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline()) == {"ready": True}
+    yield socket
+    process.stdin.close()
+    process.wait(60)
+    process.stdout.close()
+
+
+@dataclass
+class Client:
+    session: aiohttp.ClientSession
+
+    async def post(self, path: str, **given: Any) -> tuple[int, Any]:
+        async with self.session.post(f"/v1/images/{path}", **given) as answer:
+            return answer.status, await answer.json()
+
+    async def words(self, prompt: str = "A signal box.", **fields: Any) -> tuple[int, Any]:
+        return await self.post("generations", json={"model": "m", "prompt": prompt, **fields})
+
+    async def form(self, path: str, *files: Part, **fields: str) -> tuple[int, Any]:
+        texts = [Part(name, value.encode()) for name, value in {"model": "m", **fields}.items()]
+        body = BytesIO(write_parts([*texts, *files], FORM))
+        return await self.post(path, data=body, headers={"Content-Type": FORM})
+
+
+@pytest_asyncio.fixture
+async def client(engine: Path) -> AsyncIterator[Client]:
+    async with (
+        asyncio.timeout(LIMIT),
+        aiohttp.ClientSession(
+            "http://engine",
+            connector=aiohttp.UnixConnector(str(engine)),
+            headers={"Authorization": f"Bearer {SECRET}"},
+            timeout=aiohttp.ClientTimeout(total=LIMIT),
+        ) as session,
+    ):
+        yield Client(session)
