@@ -1,4 +1,8 @@
-"""The pipeline, and the one thread that it runs in."""
+"""The pipeline, and the one thread that it runs in.
+
+The libraries of the extra `images` are imported where they are used: without it, this module can
+be imported still.
+"""
 
 import asyncio
 import threading
@@ -7,12 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import torch
-from diffusers import (
-    AutoPipelineForImage2Image,
-    AutoPipelineForInpainting,
-    AutoPipelineForText2Image,
-)
 from PIL import Image
 
 from stellwerk.engines.images.job import Canvas, Job
@@ -31,6 +29,9 @@ class Painter:
 
     def __init__(self, directory: Path, options: Options, threads: int) -> None:
         """Raises `OSError`, `RuntimeError` or `ValueError` when the model cannot be loaded."""
+        import torch
+        from diffusers import AutoPipelineForText2Image
+
         torch.set_num_threads(threads)
         self._options = options
         self._words: Any = AutoPipelineForText2Image.from_pretrained(
@@ -58,6 +59,8 @@ class Painter:
             given_up.set()
 
     def _paint(self, job: Job, number: int, step: Heard) -> Image.Image:
+        import torch
+
         generator = torch.Generator("cpu").manual_seed(job.seed + number)
         steps = max(1, round(self._options.steps * job.work))
         given = {
@@ -75,6 +78,8 @@ class Painter:
         return made
 
     def _run(self, job: Job, given: dict[str, Any]) -> Any:
+        from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting
+
         width, height = job.size
         if job.before is None:
             return self._words(width=width, height=height, **given)
