@@ -76,7 +76,7 @@ async def keep_indexes(database: Database) -> None:
             await _drop_stale(connection)
             for kind in KINDS:
                 for store_id, width in await _missing(connection, kind):
-                    await _build(connection, kind, store_id, width)
+                    await build(connection, kind, store_id, width)
         finally:
             await connection.execute(select(func.pg_advisory_unlock(LOCK)))
 
@@ -103,7 +103,8 @@ def _unindexed(kind: Kind) -> ColumnElement[bool]:
     return func.to_regclass(name).is_(None)
 
 
-async def _build(connection: AsyncConnection, kind: Kind, store_id: str, width: int) -> None:
+async def build(connection: AsyncConnection, kind: Kind, store_id: str, width: int) -> None:
+    """Index one store, beside all other work. The connection must have no transaction."""
     if not STORE_ID.fullmatch(store_id):
         raise ValueError(store_id)
     log.info("a large store gets an index", store=store_id, of=kind.name)
