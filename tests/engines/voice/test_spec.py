@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from stellwerk.base.errors import InvalidRequestError
+from stellwerk.engines.voice import spec
 from stellwerk.engines.voice.spec import SPEC, Options, voices_of
 from stellwerk.ports.engines import Launch
 
@@ -19,6 +20,12 @@ def test_no_files_leave_the_plain_voices() -> None:
     assert SPEC.describe(Launch("espeak-ng", "voice")).footprint > 0
     with pytest.raises(InvalidRequestError, match="no voice"):
         SPEC.describe(Launch("none", "voice", options={"plain": False}))
+
+
+def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spec, "LIBRARY", "espeak_of_another_world")
+    with pytest.raises(InvalidRequestError, match=r"pip install 'stellwerk\[voice\]'"):
+        SPEC.describe(Launch("espeak-ng", "voice"))
 
 
 def test_names_are_the_short_ones_of_piper() -> None:

@@ -1,13 +1,15 @@
 """Speaking: Piper's voices, and espeak-ng's plain ones for the languages that have none.
 
 Run by ONNX Runtime 1 (VITS networks, one thread for each core) with pronunciations of espeak-ng
-1.52, which also speaks by itself: in over 100 languages, intelligible and robotic. Weights: any
-number of Piper voices, each as two files whose names end with `.onnx` and `.onnx.json`. Options:
-`longest` (characters of a text, 4096), `plain` (whether espeak-ng's own voices may be used, true).
+1.52 (the extra `voice`), which also speaks by itself: in over 100 languages, intelligible and
+robotic. Weights: any number of Piper voices, each as two files whose names end with `.onnx` and
+`.onnx.json`. Options: `longest` (characters of a text, 4096), `plain` (whether espeak-ng's own
+voices may be used, true).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,7 @@ from stellwerk.engines.voice.piper_config import read_config
 from stellwerk.ports.engines import Description, EngineSpec, Launch
 
 NETWORK, CONFIG = ".onnx", ".onnx.json"
+LIBRARY = "espeakng_loader"
 # Python, espeak-ng, the encoders, and the work space of a long sentence.
 OVERHEAD = 220 * 2**20
 
@@ -68,9 +71,19 @@ def _short(stem: str) -> str:
     return parts[1] if len(parts) == 3 else stem
 
 
+def check_installed() -> None:
+    """Raises `InvalidRequestError` that says what to install."""
+    if find_spec(LIBRARY) is None:
+        raise InvalidRequestError(
+            "The engine voice needs espeak-ng, which is under the GPL and does not come by itself: "
+            "`pip install 'stellwerk[voice]'`."
+        )
+
+
 def describe(launch: Launch) -> Description:
-    """Look at the options and at what stands beside the networks."""
+    """Look at the options, the installation, and what stands beside the networks."""
     voices = voices_of(launch.files, options_of(launch.options))
+    check_installed()
     for voice in voices:
         read_config(voice.config)
     networks = sum(voice.network.stat().st_size for voice in voices)
