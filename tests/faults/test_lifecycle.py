@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from stellwerk.features.catalog.starter import starter_models
 from tests.contract.conftest import EMBEDDING
 from tests.server import COMMAND, Server, running_server, start_server
 
@@ -126,7 +127,7 @@ def test_without_weights_it_serves_what_needs_none(data_dir: Path, tmp_path: Pat
         assert "stellwerk models pull" in "".join(server.output)
         headers = {"api-key": server.admin_key}
         listed = httpx.get(f"{server.url}/v2/models", headers=headers).json()
-        assert len(listed["data"]) == 4
+        assert [model["id"] for model in listed["data"]] == [entry.id for entry in starter_models()]
         refused = embed(server, server.admin_key)
         assert refused.status_code == 503
         assert f"stellwerk models pull {EMBEDDING}" in refused.json()["detail"]
