@@ -13,6 +13,7 @@ EMBEDDING = "multilingual-e5-small"
 SPEECH = "whisper-base"
 VOICE = "piper-joe"
 OCR = "PP-OCRv6-small"
+STARTERS = [CHAT, TINY, EMBEDDING, SPEECH, OCR, VOICE]
 
 
 @pytest.fixture(scope="session")

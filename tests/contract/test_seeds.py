@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.conftest import CHAT, EMBEDDING, SPEECH, TINY
+from tests.contract.conftest import CHAT, EMBEDDING, SPEECH, STARTERS, TINY
 from tests.server import Server
 from tests.sound import encoded, spoken
 
@@ -53,16 +53,13 @@ def execute(server: Server, command: list[str]) -> str:
 
 def after_list(output: str) -> str:
     """What was printed after the list of models that every snippet starts with."""
-    return output.split(SPEECH + "\n", 1)[1]
+    return output.split(STARTERS[-1] + "\n", 1)[1]
 
 
 def test_models_are_listed(server: Server) -> None:
     assert run(server, "connect.py").splitlines() == [
         "==========Available models==========",
-        CHAT,
-        TINY,
-        EMBEDDING,
-        SPEECH,
+        *STARTERS,
     ]
 
 
