@@ -117,7 +117,9 @@ def errors_page() -> Iterator[str]:
     yield "|---|---|---|---|"
     import_all()
     found: dict[tuple[int, str, str], str] = {}
-    for family in _families(StellwerkError):
+    # Of several with one code the most general speaks, whatever was imported first.
+    ordered = sorted(_families(StellwerkError), key=lambda one: (len(one.__mro__), str(one)))
+    for family in ordered:
         text = inspect.cleandoc(family.__doc__ or "").split("\n\n")[0].replace("\n", " ")
         text = re.sub(r"^\d{3}: (.)", lambda match: match[1].upper(), text)
         found.setdefault((family.kind.status, family.kind.type, family.code or ""), text)
