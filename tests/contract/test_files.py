@@ -51,7 +51,8 @@ def test_the_service_s_own_purpose(client: OpenAI) -> None:
 def test_the_sdk_walks_all_pages(client: OpenAI) -> None:
     made = [client.files.create(file=(f"{n}.jsonl", b"{}"), purpose="batch").id for n in range(5)]
     listed = [one.id for one in client.files.list(purpose="batch", limit=2, order="asc")]
-    assert listed == made
+    # Other tests' batches may have left files of their own.
+    assert [one for one in listed if one in made] == made
     for name in made:
         client.files.delete(name)
 

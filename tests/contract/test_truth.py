@@ -90,6 +90,7 @@ def check(questions: Sequence[Question], found: Sequence[Mapping[str, bool]]) ->
     assert counts["hybrid"] >= max(counts["meaning"], counts["words"]) - 1, counts
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_slice(client: OpenAI, request: pytest.FixtureRequest) -> None:
     corpus = build(request.config.getoption("--corpus-seed"), each=2, questions=20)
