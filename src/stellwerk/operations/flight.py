@@ -151,19 +151,14 @@ class Flight:
 
     def cancel(self) -> None:
         """Nobody waits any more: the target is hung up on, and nothing more is sent."""
-        if self._over:
-            return
-        self._give_up()
-        if self._route is not None:
-            self._route.breaker.unknown()
-        self._end(CLIENT_GONE)
+        if not self._over:
+            self._abandon()
+            self._end(CLIENT_GONE)
 
     def abort(self, error: StellwerkError) -> None:
         """End it for the hub's own reasons, and tell the caller."""
         if not self._over:
-            self._give_up()
-            if self._route is not None:
-                self._route.breaker.unknown()
+            self._abandon()
             self._end_with(error)
 
     def pause(self) -> None:
@@ -313,6 +308,12 @@ class Flight:
             self._waiting.cancel()
         if self._exchange is not None:
             self._exchange.cancel()
+
+    def _abandon(self) -> None:
+        """Give it up for reasons that tell nothing of the target."""
+        self._give_up()
+        if self._route is not None:
+            self._route.breaker.unknown()
 
     def _end_with(self, error: StellwerkError) -> None:
         self._end(error.kind.status)

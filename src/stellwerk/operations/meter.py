@@ -71,8 +71,7 @@ class Meter:
         return self._call.trace if self._span is None else self._span.traceparent
 
     def first_byte(self) -> None:
-        if not self.first:
-            self.first = time.monotonic()
+        self.first = time.monotonic()
 
     def end(self, status: int, tokens: Tokens, *, stream: bool) -> int:
         """Count the call; gives its cost in nano-units."""

@@ -3,11 +3,18 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+
+from stellwerk.base.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     # Engine processes do without pydantic, which is behind this.
     from stellwerk.base.model_entry import ModelType
+
+
+Options = TypeVar("Options", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +102,11 @@ class EngineSpec:
     serves: "ModelType"
     operations: frozenset[str]
     describe: Callable[[Launch], Description]
+
+
+def read_options(engine: str, given: object, kind: type[Options]) -> Options:
+    """What an entry of the catalogue sets for its engine. Raises `InvalidRequestError`."""
+    try:
+        return msgspec.convert(given or {}, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"The engine {engine}: {error}.") from error

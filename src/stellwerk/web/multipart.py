@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from multipart import (
-    MultipartError,
     MultipartSegment,
-    ParserLimitReached,
     PushMultipartParser,
     parse_options_header,
 )
 from starlette.requests import ClientDisconnect, Request
 
 from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
+from stellwerk.wire.form import explaining
 
 # Seconds without a byte after which a client counts as gone.
 SILENCE = 60
@@ -50,27 +49,20 @@ async def read_form(request: Request, name: str, taker: Taker) -> Form:
     Raises `InvalidRequestError` for what is no such form, and what `taker` raises.
     """
     form, segment, text = Form(), None, bytearray()
-    with _parser(request) as parser:
-        try:
-            async for chunk in _chunks(request):
-                for event in parser.parse(chunk):
-                    if isinstance(event, MultipartSegment):
-                        segment, text = event, bytearray()
-                        _begin(form, name, segment)
-                    elif event is None:
-                        _end(form, name, segment, text)
-                    elif segment is not None and segment.name == name:
-                        await taker.write(bytes(event))
-                    else:
-                        text += event
-                        _check_length(segment, text)
-            parser.close()
-        except ParserLimitReached as error:
-            message = f"The form has more than {MOST_PARTS} fields, or too long a header."
-            raise InvalidRequestError(message, code="invalid_form") from error
-        except MultipartError as error:
-            message = f"The body is not a valid multipart form: {error}."
-            raise InvalidRequestError(message, code="invalid_form") from error
+    with _parser(request) as parser, explaining(MOST_PARTS):
+        async for chunk in _chunks(request):
+            for event in parser.parse(chunk):
+                if isinstance(event, MultipartSegment):
+                    segment, text = event, bytearray()
+                    _begin(form, name, segment)
+                elif event is None:
+                    _end(form, name, segment, text)
+                elif segment is not None and segment.name == name:
+                    await taker.write(bytes(event))
+                else:
+                    text += event
+                    _check_length(segment, text)
+        parser.close()
     if not form.seen:
         raise InvalidRequestError(
             f"`{name}` is missing.", param=name, code="missing_required_parameter"

@@ -11,7 +11,6 @@ from stellwerk.base.log import get_logger
 from stellwerk.features.queue.types import NewRequest
 from stellwerk.features.queue.waiting import Watch
 from stellwerk.fetch.url import checked
-from stellwerk.http.credentials import api_key
 from stellwerk.http.errors import error_answer
 from stellwerk.http.prefer import Preference, RawHeaders, preference, urgency, value
 from stellwerk.operations import form
@@ -19,7 +18,7 @@ from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
 from stellwerk.web.held import PLACE, Holding
 from stellwerk.web.hub import Hub
-from stellwerk.web.verbs import AsgiSink, ClientGoneError, body_of, content_type_of, unless_gone
+from stellwerk.web.verbs import AsgiSink, ClientGoneError, call_of, unless_gone
 
 log = get_logger("web")
 
@@ -46,16 +45,7 @@ class QueuedEndpoint:
         hub: Hub = scope["app"].state.hub
         sink = AsgiSink(send)
         try:
-            principal = await hub.keyring.principal(api_key(scope["headers"]))
-            body = await body_of(self.operation, hub, scope, receive)
-            content_type = content_type_of(self.operation, scope)
-            call = Call(
-                principal=principal,
-                body=body,
-                request_id=scope["state"]["request_id"],
-                content_type=content_type,
-                parts=await form.parted(self.operation, body, content_type),
-            )
+            call = await call_of(self.operation, hub, scope, receive)
             queued = _Queued(hub, self.operation, call, scope["headers"])
             await unless_gone(queued.run(sink), receive)
         except StellwerkError as error:

@@ -58,18 +58,7 @@ class VerbEndpoint:
         hub: Hub = scope["app"].state.hub
         sink = AsgiSink(send)
         try:
-            principal = await hub.keyring.principal(api_key(scope["headers"]))
-            body = await body_of(self.operation, hub, scope, receive)
-            content_type = content_type_of(self.operation, scope)
-            call = Call(
-                principal=principal,
-                body=body,
-                request_id=scope["state"]["request_id"],
-                model=scope["path_params"].get("model"),
-                content_type=content_type,
-                trace=trace_parent(scope["headers"]),
-                parts=await parted(self.operation, body, content_type),
-            )
+            call = await call_of(self.operation, hub, scope, receive)
             await unless_gone(hub.runner.run(self.operation, call, sink), receive)
         except StellwerkError as error:
             if sink.started:
@@ -88,18 +77,30 @@ class VerbEndpoint:
             log.info("client gone", operation=self.operation.name)
 
 
-async def body_of(operation: Operation, hub: Hub, scope: Scope, receive: Receive) -> bytes:
+async def call_of(operation: Operation, hub: Hub, scope: Scope, receive: Receive) -> Call:
+    """The call that a request makes, and who makes it. Raises `StellwerkError`."""
+    principal = await hub.keyring.principal(api_key(scope["headers"]))
+    body = await _body_of(operation, hub, scope, receive)
+    # What a JSON verb is sent is JSON, whatever its header says.
+    content_type = _content_type(scope) if operation.form else b"application/json"
+    return Call(
+        principal=principal,
+        body=body,
+        request_id=scope["state"]["request_id"],
+        model=scope["path_params"].get("model"),
+        content_type=content_type,
+        trace=trace_parent(scope["headers"]),
+        parts=await parted(operation, body, content_type),
+    )
+
+
+async def _body_of(operation: Operation, hub: Hub, scope: Scope, receive: Receive) -> bytes:
     """The whole body of a verb, with the limit that its kind has."""
     if not operation.form and _content_type(scope).startswith(b"multipart/"):
         raise InvalidRequestError(
             "This takes a JSON body, not multipart.", kind=Kind.MEDIA_TYPE, code="media_type"
         )
     return await read_body(scope, receive, hub.max_recording if operation.form else hub.max_body)
-
-
-def content_type_of(operation: Operation, scope: Scope) -> bytes:
-    """What a JSON verb is sent is JSON, whatever its header says."""
-    return _content_type(scope) if operation.form else b"application/json"
 
 
 def _content_type(scope: Scope) -> bytes:

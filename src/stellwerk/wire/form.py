@@ -1,6 +1,7 @@
 """Multipart forms: a body in bytes, its parts, and the struct that they stand for."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -39,17 +40,23 @@ def read_parts(body: bytes, content_type: str, *, files: bool = True) -> list[Pa
     Raises `InvalidRequestError` for what is no form.
     """
     parser = PushMultipartParser(_boundary(content_type), max_segment_count=MOST_PARTS)
+    with explaining(MOST_PARTS), parser:
+        found = list(_parts(parser, body, files))
+        parser.close()
+    return found
+
+
+@contextmanager
+def explaining(most_parts: int) -> Iterator[None]:
+    """A parser's errors as `InvalidRequestError`."""
     try:
-        with parser:
-            found = list(_parts(parser, body, files))
-            parser.close()
+        yield
     except ParserLimitReached as error:
-        message = f"The form has more than {MOST_PARTS} fields, or too long a header."
+        message = f"The form has more than {most_parts} fields, or too long a header."
         raise InvalidRequestError(message, code="invalid_form") from error
     except MultipartError as error:
         message = f"The body is not a valid multipart form: {error}."
         raise InvalidRequestError(message, code="invalid_form") from error
-    return found
 
 
 def write_parts(parts: Iterable[Part], content_type: str) -> bytes:

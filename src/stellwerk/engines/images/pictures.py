@@ -1,12 +1,11 @@
 """Pictures that callers send, and files of those that are painted."""
 
 import io
-import warnings
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from stellwerk.engines.ocr.pictures import BROKEN, FORMATS, MOST_PIXELS, PictureError
+from stellwerk.engines.ocr.pictures import PictureError, upright
 from stellwerk.wire.images import ImageForm
 
 # Alpha below this is open, to be painted.
@@ -15,18 +14,7 @@ OPEN = 128
 
 def opened(data: bytes, param: str) -> Image.Image:
     """The first frame, upright, with its alpha channel. Raises `PictureError`."""
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return ImageOps.exif_transpose(image).convert("RGBA")
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        message = f"`{param}` has more than {MOST_PIXELS} pixels."
-        raise PictureError(message, param=param) from error
-    except BROKEN as error:
-        message = f"`{param}` is no picture that can be read, or not all of it came."
-        raise PictureError(message, param=param) from error
+    return upright(data, param, lambda image: image.convert("RGBA"))
 
 
 def openings(picture: Image.Image, param: str) -> Image.Image:

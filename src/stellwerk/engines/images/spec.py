@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from stellwerk.base.errors import InvalidRequestError
-from stellwerk.ports.engines import Description, EngineSpec, Launch
+from stellwerk.ports.engines import Description, EngineSpec, Launch, read_options
 
 INDEX = "model_index.json"
 # PyTorch and diffusers themselves, and the work space of one picture.
@@ -40,10 +40,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def options_of(given: object) -> Options:
     """Raises `InvalidRequestError`."""
-    try:
-        return msgspec.convert(given or {}, Options)
-    except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"The engine images: {error}.") from error
+    return read_options("images", given, Options)
 
 
 def files_of(files: Iterable[str], options: Options) -> Mapping[str, Path]:

@@ -5,7 +5,7 @@ import binascii
 import io
 import re
 import warnings
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -42,26 +42,31 @@ def picture_in(uri: str, param: str) -> bytes:
         raise PictureError(f"`{param}` is not base64: {error}.", param=param) from error
 
 
-def pixels(data: bytes, param: str) -> Pixels:
-    """Upright, on white, rows of blue, green and red. Raises `PictureError`."""
+def upright(data: bytes, param: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """The first frame as its camera was held, converted. Raises `PictureError`."""
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                flat = _flat(ImageOps.exif_transpose(image))
+                return convert(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         message = f"`{param}` has more than {MOST_PIXELS} pixels."
         raise PictureError(message, param=param) from error
     except BROKEN as error:
         message = f"`{param}` is no picture that can be read, or not all of it came."
         raise PictureError(message, param=param) from error
+
+
+def pixels(data: bytes, param: str) -> Pixels:
+    """Upright, on white, rows of blue, green and red. Raises `PictureError`."""
+    flat = upright(data, param, _flat)
     if min(flat.size) < SMALLEST:
         raise PictureError(f"`{param}` is less than {SMALLEST} pixels wide or high.", param=param)
     return np.ascontiguousarray(np.asarray(flat)[:, :, ::-1])
 
 
-def _flat(image: Any) -> Any:
+def _flat(image: Image.Image) -> Image.Image:
     if image.mode in {"RGB", "L"}:
         return image.convert("RGB")
     layer = image.convert("RGBA")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from stellwerk.base.errors import InvalidRequestError
-from stellwerk.ports.engines import Description, EngineSpec, Launch
+from stellwerk.ports.engines import Description, EngineSpec, Launch, read_options
 
 ENDINGS = {"det": "det_small.onnx", "rec": "rec_small.onnx"}
 # Python, OpenCV and the work space of one page; measured with a page of 30 lines.
@@ -29,10 +29,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def options_of(given: object) -> Options:
     """Raises `InvalidRequestError`."""
-    try:
-        return msgspec.convert(given or {}, Options)
-    except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"The engine ocr: {error}.") from error
+    return read_options("ocr", given, Options)
 
 
 def weights(files: Iterable[str]) -> dict[str, Path]:

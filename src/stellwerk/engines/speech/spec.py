@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from stellwerk.base.errors import InvalidRequestError
-from stellwerk.ports.engines import Description, EngineSpec, Launch
+from stellwerk.ports.engines import Description, EngineSpec, Launch, read_options
 
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
 # The longer name first: both end with config.json.
@@ -34,10 +34,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def options_of(given: object) -> Options:
     """Raises `InvalidRequestError`."""
-    try:
-        return msgspec.convert(given or {}, Options)
-    except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"The engine speech: {error}.") from error
+    return read_options("speech", given, Options)
 
 
 def names(files: Iterable[str]) -> dict[str, Path]:

@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.engines.voice.piper_config import read_config
-from stellwerk.ports.engines import Description, EngineSpec, Launch
+from stellwerk.ports.engines import Description, EngineSpec, Launch, read_options
 
 NETWORK, CONFIG = ".onnx", ".onnx.json"
 LIBRARY = "espeakng_loader"
@@ -44,10 +44,7 @@ class VoiceFiles:
 
 def options_of(given: object) -> Options:
     """Raises `InvalidRequestError`."""
-    try:
-        return msgspec.convert(given or {}, Options)
-    except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"The engine voice: {error}.") from error
+    return read_options("voice", given, Options)
 
 
 def voices_of(files: Iterable[str], options: Options) -> list[VoiceFiles]:
