@@ -1,13 +1,15 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
+# Many processes are started here; where images forbid it, each would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 BIN := $(VENV)/bin
 PEERS ?= $(HOME)/.cache/stellwerk/bench-peers
 READY := $(VENV)/.ready
 PACKAGES := --constraint constraints.txt --editable '.[dev]'
 FIRST_HALF := $(addprefix tests/,engines contract worker operations lane upstreams web wire readers \
   supervisor http)
-INSTALL_WITH_UV = $(BIN)/uv pip install --quiet --python $(BIN)/python $(PACKAGES)
+INSTALL_WITH_UV = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(PACKAGES)
 INSTALL_WITH_PIP = $(BIN)/pip install --quiet $(PACKAGES)
 
 $(READY): pyproject.toml constraints.txt

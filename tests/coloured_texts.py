@@ -11,6 +11,8 @@ import msgspec
 from aiohttp import web
 from PIL import Image
 
+from tests.application import serving
+
 Colour = tuple[int, int, int]
 
 
@@ -47,12 +49,6 @@ async def coloured_texts(texts: Mapping[Colour, str]) -> AsyncIterator[ColouredT
 
     app = web.Application(client_max_size=2**24)
     app.router.add_post("/v1/ocr", ocr)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    [socket] = site._server.sockets  # type: ignore[attr-defined]
-    state.url = f"http://127.0.0.1:{socket.getsockname()[1]}/v1"
-    yield state
-    await runner.cleanup()
+    async with serving(app) as url:
+        state.url = f"{url}/v1"
+        yield state

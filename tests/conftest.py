@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
@@ -20,6 +21,11 @@ from stellwerk.supervisor.postgres import EmbeddedPostgres
 from stellwerk.supervisor.postgres_socket import socket_directory
 
 numbers = count(1)
+
+
+def pytest_configure() -> None:
+    # A shell that starts us in the background has us ignore SIGINT, and our children with us.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

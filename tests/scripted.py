@@ -19,6 +19,19 @@ def whole(body: bytes, head: bytes = JSON) -> bytes:
     return head + b"content-length: %d\r\n\r\n%b" % (len(body), body)
 
 
+def says(*pieces: bytes, close: bool = False) -> Script:
+    """Answers with these pieces, and then hangs up if `close`."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+        await writer.drain()
+        if close:
+            writer.close()
+
+    return script
+
+
 @dataclass
 class Scripted:
     """Where the server listens, and the request bodies that it has read."""

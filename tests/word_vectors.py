@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 from aiohttp import web
 
+from tests.application import serving
+
 WIDTH = 256
 
 
@@ -60,12 +62,6 @@ async def word_vectors() -> AsyncIterator[WordVectors]:
     app = web.Application()
     app.router.add_post("/v1/embeddings", embeddings)
     app.router.add_post("/v1/rerank", rerank)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    [socket] = site._server.sockets  # type: ignore[attr-defined]
-    state.url = f"http://127.0.0.1:{socket.getsockname()[1]}/v1"
-    yield state
-    await runner.cleanup()
+    async with serving(app) as url:
+        state.url = f"{url}/v1"
+        yield state

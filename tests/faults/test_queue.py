@@ -19,6 +19,9 @@ import psutil
 import pytest
 from openai import OpenAI
 
+from stellwerk.base.settings import Settings
+from stellwerk.compose.database import embedded_postgres
+from tests.object_store import free_ports
 from tests.server import Server, running_server
 
 MODEL = "slow"
@@ -196,6 +199,41 @@ def more_worker(server: Server, upstream: Upstream) -> Iterator[None]:
     finally:
         process.terminate()
         assert process.wait(60) == 0
+
+
+@contextmanager
+def worker_elsewhere(server: Server, upstream: Upstream, data_dir: Path) -> Iterator[str]:
+    """A worker with nothing but the server's database, and the URL of its metrics."""
+    port = free_ports(1)[0]
+    postgres = embedded_postgres(Settings(data_dir=server.data_dir), lambda _: None)
+    assert postgres is not None
+    environment = {
+        **os.environ,
+        "STELLWERK_DATA_DIR": str(data_dir),
+        "STELLWERK_DATABASE__URL": postgres.dsn,
+        "STELLWERK_MODELS": models(upstream),
+    }
+    command = [sys.executable, "-m", "stellwerk", "worker", "--metrics-port", str(port)]
+    process = subprocess.Popen(command, env=environment)
+    try:
+        yield f"http://127.0.0.1:{port}/metrics"
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def test_a_worker_elsewhere_has_metrics_of_its_own(
+    server: Server, http: httpx.Client, upstream: Upstream, data_dir: Path
+) -> None:
+    upstream.go.set()
+    with (
+        asleep(child(server, "queue-worker")),
+        worker_elsewhere(server, upstream, data_dir) as metrics,
+    ):
+        place = post(http, "elsewhere")
+        assert http.get(f"{place}/result", params={"wait": 60}).content == ANSWER
+        counted = f'stellwerk_requests_total{{model="{MODEL}",operation="chat.completions"'
+        until(lambda: counted in httpx.get(metrics).text)
 
 
 def test_a_killed_worker_s_request_runs_once_more(

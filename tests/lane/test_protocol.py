@@ -30,7 +30,7 @@ from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.upstreams.route import Route
 from stellwerk.web.app import PREFIXES, create_app
-from tests.scripted import EVENTS, Script, chunk, scripted, whole
+from tests.scripted import EVENTS, Script, chunk, says, scripted, whole
 from tests.web.conftest import Web, web
 
 __all__ = ["web"]
@@ -44,17 +44,6 @@ USAGE = b'data: {"id":"c","model":"there","choices":[],"usage":{"prompt_tokens":
 DONE = b"data: [DONE]\n\n"
 # What belongs to one answer alone, and how it is framed: who refuses a body unread closes.
 OWN = {"date", "x-request-id", "content-length", "transfer-encoding", "connection"}
-
-
-def says(*pieces: bytes, close: bool = False) -> Script:
-    async def script(writer: asyncio.StreamWriter) -> None:
-        for piece in pieces:
-            writer.write(piece)
-        await writer.drain()
-        if close:
-            writer.close()
-
-    return script
 
 
 def fails(status: int, *headers: bytes) -> Script:

@@ -38,7 +38,7 @@ from stellwerk.upstreams.pool import Address, Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.wire.form import Part, write_parts
 from tests.admissions import admission
-from tests.scripted import EVENTS, JSON, Script, Scripted, chunk, scripted, whole
+from tests.scripted import EVENTS, JSON, Script, Scripted, chunk, says, scripted, whole
 
 ANSWER = b'{"model":"m0","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}'
 USAGE = b'data: {"model":"m0","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
@@ -55,17 +55,6 @@ def event(text: str, model: str = "m0") -> bytes:
         model.encode(),
         text.encode(),
     )
-
-
-def says(*pieces: bytes, close: bool = False) -> Script:
-    async def script(writer: asyncio.StreamWriter) -> None:
-        for piece in pieces:
-            writer.write(piece)
-        await writer.drain()
-        if close:
-            writer.close()
-
-    return script
 
 
 def fails(status: int, *headers: bytes) -> Script:

@@ -24,8 +24,8 @@ class NoServerError(StellwerkError):
     code = "no_server"
 
 
-async def work(settings: Settings) -> None:
-    """Run worker processes until a signal asks to stop. Raises `NoServerError`."""
+async def work(settings: Settings, metrics_port: int | None = None) -> None:
+    """Run worker processes until a signal asks to stop. Raises `NoServerError`, `ListenError`."""
     check_models(settings)
     check_tracing(settings.tracing)
     beside = holder(settings.data_dir) is not None
@@ -39,7 +39,7 @@ async def work(settings: Settings) -> None:
         async with Database(dsn, pool_size=1) as database:
             await upgrade(database)
         control: Path | None = place(settings.data_dir) / "broker.sock" if beside else None
-        await supervise_workers(settings, SPECS, dsn, control, announce=_say)
+        await supervise_workers(settings, SPECS, dsn, control, _say, metrics_port)
 
 
 def _say(line: str) -> None:

@@ -31,7 +31,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise ListenError(_explain(error, host, port)) from error
+        raise ListenError(explain(error, host, port)) from error
     return listener
 
 
@@ -41,7 +41,7 @@ def listen(listener: socket.socket) -> None:
         listener.listen(BACKLOG)
     except OSError as error:
         host, port = listener.getsockname()[:2]
-        raise ListenError(_explain(error, host, port)) from error
+        raise ListenError(explain(error, host, port)) from error
 
 
 def url(listener: socket.socket) -> str:
@@ -51,7 +51,8 @@ def url(listener: socket.socket) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def _explain(error: OSError, host: str, port: int) -> str:
+def explain(error: OSError, host: str, port: int) -> str:
+    """Why an address cannot be listened on, and what helps."""
     if error.errno == errno.EADDRINUSE:
         return f"`port`: {port} on {host} is taken{_taken_by(port)}. Choose another, or 0 for any."
     if error.errno == errno.EACCES:

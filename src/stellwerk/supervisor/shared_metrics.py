@@ -1,7 +1,11 @@
 """The directory in which prometheus-client sums what several hub processes count."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from stellwerk.supervisor.listener import ListenError, explain
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -17,3 +21,26 @@ def forget(directory: Path, pid: int) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def page(directory: Path, host: str, port: int) -> Iterator[None]:
+    """Serve what all processes counted in `directory` to Prometheus, at any path.
+
+    For a parent whose children serve nobody. Raises `ListenError`.
+    """
+    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        raise ListenError(explain(error, host, port)) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -11,7 +11,7 @@ from stellwerk.features.batches.progress import Progress
 log = get_logger("worker")
 
 # Seconds between two looks when there was nothing to do.
-POLL, AWAY = 0.5, 2.0
+POLL, AWAY = 1.0, 2.0
 
 
 class Batching:

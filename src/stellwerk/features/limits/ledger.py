@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +26,14 @@ def _seconds(number: Any) -> Any:
 ALIVE = processes.c.ends_at > func.now()
 # A share counts until all that was used of it has left the window.
 COUNTS = processes.c.ends_at + _seconds(leases.c.window) > func.now()
+# Every second in each process, so not put together each time.
+RENEW = (
+    update(processes)
+    .where(processes.c.id == bindparam("this"), ALIVE)
+    .values(ends_at=func.now() + _seconds(bindparam("grace")))
+    .returning(func.now())
+)
+OTHERS = select(processes).where(ALIVE, processes.c.id != bindparam("this"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +69,12 @@ class Ledger:
 
         None when the process's time had run out: what it held is no longer its own.
         """
-        mine = (processes.c.id == process.id) & ALIVE
-        renewed = update(processes).where(mine).values(ends_at=func.now() + _seconds(self._grace))
+        this = {"this": process.id}
         async with self._database.begin() as connection:
-            now = await connection.scalar(renewed.returning(func.now()))
+            now = await connection.scalar(RENEW, this | {"grace": self._grace})
             if now is None:
                 return None
-            query = select(processes).where(ALIVE, processes.c.id != process.id)
-            others = [_process(row) for row in await connection.execute(query)]
+            others = [_process(row) for row in await connection.execute(OTHERS, this)]
             if not asks:
                 return Exchange(now, others)
             grants = await _settle(connection, process, asks, alone=not others)
