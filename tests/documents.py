@@ -1,8 +1,9 @@
 """Documents of all kinds, built by other libraries than those that read them, where there are."""
 
 import io
+import itertools
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 
 import docx
@@ -95,6 +96,64 @@ def bomb() -> bytes:
     ):
         for _ in range(128):
             member.write(bytes(2**20))
+    return target.getvalue()
+
+
+DOCUMENT = "word/document.xml"
+
+
+def forged() -> bytes:
+    """A DOCX whose text unpacks to 64 MB and says that it has a thousand bytes."""
+    return _word_with(lambda text: text + b" " * 2**26, told=1000)
+
+
+def laughs() -> bytes:
+    """A DOCX with a text that is made of itself, 10 ** 9 times, and of a file of the machine."""
+    entities = "".join(
+        f'<!ENTITY {name} "{f"&{before};" * 10}">'
+        for before, name in itertools.pairwise("abcdefghij")
+    )
+    kinds = f'<!DOCTYPE x [<!ENTITY a "ha">{entities}<!ENTITY p SYSTEM "file:///etc/passwd">]>'
+
+    def laughing(text: bytes) -> bytes:
+        head, start, rest = text.partition(b"<w:document")
+        return head + kinds.encode() + start + rest.replace(b"klemmt", b"&j; &p;")
+
+    return _word_with(laughing)
+
+
+def linked_word(url: str) -> bytes:
+    """A DOCX of two pages whose picture is not in it, but at an address."""
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(word())) as good,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in good.namelist():
+            data = good.read(name)
+            if name == DOCUMENT:
+                data = data.replace(b"r:embed=", b"r:link=")
+            if name.endswith("document.xml.rels"):
+                inner = b'Target="media/image1.png"'
+                assert inner in data
+                data = data.replace(inner, f'Target="{url}" TargetMode="External"'.encode())
+            archive.writestr(name, data)
+    return target.getvalue()
+
+
+def _word_with(change: Callable[[bytes], bytes], told: int | None = None) -> bytes:
+    """`word()` with another text, and perhaps with a lie about its size."""
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(word())) as good,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in good.namelist():
+            data = good.read(name)
+            archive.writestr(name, change(data) if name == DOCUMENT else data)
+        if told is not None:
+            # The directory at the end of the archive is written when it closes.
+            archive.getinfo(DOCUMENT).file_size = told
     return target.getvalue()
 
 

@@ -1,6 +1,7 @@
 """The pool: transactions, errors, and what it does when the server goes away."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,10 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.errors import Kind
 from stellwerk.data.database import Database
-from stellwerk.data.errors import DatabaseUnavailableError, UnsuitableDatabaseError
+from stellwerk.data.errors import (
+    DatabaseFullError,
+    DatabaseUnavailableError,
+    UnsuitableDatabaseError,
+)
 from stellwerk.data.requirements import check_version
 from stellwerk.supervisor.postgres import EmbeddedPostgres
 from stellwerk.supervisor.postgres_programs import installed
+from tests.disks import small_disk
 
 Make = Callable[..., EmbeddedPostgres]
 
@@ -185,6 +191,22 @@ async def test_a_database_of_another_encoding(postgres_dsn: str) -> None:
     async with Database(postgres_dsn.replace("/postgres?", f"/{name}?")) as database:
         with pytest.raises(UnsuitableDatabaseError, match=r"database\.url .*LATIN1"):
             await database.check()
+
+
+async def test_a_full_disk_is_told(embedded: Make, data_dir: Path) -> None:
+    async with embedded() as postgres, Database(postgres.dsn) as database:
+        with small_disk(data_dir / "small") as place:
+            owner = (data_dir / "postgres").stat()
+            os.chown(place, owner.st_uid, owner.st_gid)
+            await run(
+                database.connect(),
+                f"create tablespace small location '{place}'",
+                "create table filled (text text) tablespace small",
+            )
+            much = "insert into filled select repeat('x', 1000) from generate_series(1, 5000)"
+            with pytest.raises(DatabaseFullError, match="make room"):
+                await run(database.begin(), much)
+            await run(database.connect(), "drop table filled", "drop tablespace small")
 
 
 def test_an_old_server() -> None:

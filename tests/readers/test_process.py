@@ -123,6 +123,8 @@ async def test_the_content_says_what_it_is(tmp_path: Path) -> None:
         ("a.pdf", documents.pdf(["x"])[:300], "PDF is broken"),
         ("a.pdf", b"%PDF-1.7\n" + os.urandom(5000), "PDF is broken"),
         ("a.docx", documents.bomb(), "so much more than its size"),
+        ("a.docx", documents.forged(), "file is broken"),
+        ("a.docx", documents.laughs(), "file is broken"),
         ("a.docx", documents.word()[:5000], "broken ZIP"),
         ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "encrypted"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "workbook is broken"),
@@ -133,6 +135,11 @@ async def test_the_content_says_what_it_is(tmp_path: Path) -> None:
 async def test_a_bad_file_is_explained(tmp_path: Path, name: str, data: bytes, said: str) -> None:
     with pytest.raises(InvalidFileError, match=said):
         await read(tmp_path, name, data)
+
+
+async def test_html_that_nests_deep(tmp_path: Path) -> None:
+    (page,) = await read(tmp_path, "a.html", b"<div>" * 400 + b"Gleis 3" + b"</div>" * 400)
+    assert page.text == "Gleis 3"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +173,7 @@ async def test_no_child_outlives_its_reader(tmp_path: Path) -> None:
     pages = ProcessReader().pages(path, "a.pdf")
     assert (await anext(pages)).number == 1
     assert set(psutil.Process().children()) > before
-    await pages.aclose()  # type: ignore[attr-defined]
+    await pages.aclose()
     assert set(psutil.Process().children()) == before
 
 
@@ -179,7 +186,7 @@ async def test_the_child_sees_no_secret(tmp_path: Path, monkeypatch: pytest.Monk
     await anext(pages)
     (child,) = set(psutil.Process().children()) - before
     assert "geheim" not in "".join(child.environ().values())
-    await pages.aclose()  # type: ignore[attr-defined]
+    await pages.aclose()
 
 
 @pytest.mark.long

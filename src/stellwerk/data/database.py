@@ -15,7 +15,7 @@ from stellwerk.data.errors import (
     UnsuitableDatabaseError,
     driver_error,
     first_line,
-    is_away,
+    lost,
 )
 from stellwerk.data.requirements import check_requirements
 
@@ -118,14 +118,14 @@ async def _lent_by(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         except OSError as error:
             raise DatabaseUnavailableError(error) from error
         except DBAPIError as error:
-            if not is_away(error):
+            if (told := lost(error)) is None:
                 raise
-            raise DatabaseUnavailableError(driver_error(error)) from error
+            raise told from error
         try:
             yield connection
         except DBAPIError as error:
-            if not is_away(error):
+            if (told := lost(error)) is None:
                 raise
-            raise DatabaseUnavailableError(driver_error(error)) from error
+            raise told from error
         except ConnectionError as error:
             raise DatabaseUnavailableError(error) from error

@@ -7,6 +7,7 @@ from stellwerk.base.errors import StellwerkError, UnavailableError
 # SQLSTATE: connection failures, the server's shutdown or start, no connection left, and a session
 # that the server ended because this process slept in the middle of a transaction.
 AWAY = ("08", "57P01", "57P02", "57P03", "53300", "25P03")
+FULL = "53100"
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -16,6 +17,16 @@ class DatabaseUnavailableError(UnavailableError):
 
     def __init__(self, reason: object) -> None:
         super().__init__(f"The database cannot be reached: {first_line(reason)}.", retry_after=1)
+
+
+class DatabaseFullError(DatabaseUnavailableError):
+    """PostgreSQL's disk is full: nothing can be written until a person has made room."""
+
+    code = "database_full"
+
+    def __init__(self) -> None:
+        message = "The database's disk is full; nothing was stored. Whoever runs it must make room."
+        UnavailableError.__init__(self, message)
 
 
 class UnsuitableDatabaseError(StellwerkError):
@@ -41,6 +52,10 @@ def sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
-def is_away(error: DBAPIError) -> bool:
-    """Whether the server was lost, rather than the statement wrong."""
-    return error.connection_invalidated or sqlstate(error).startswith(AWAY)
+def lost(error: DBAPIError) -> DatabaseUnavailableError | None:
+    """What to tell when the server was lost or is full; None when the statement is wrong."""
+    if sqlstate(error) == FULL:
+        return DatabaseFullError()
+    if error.connection_invalidated or sqlstate(error).startswith(AWAY):
+        return DatabaseUnavailableError(driver_error(error))
+    return None

@@ -6,13 +6,13 @@ So it resumes after the last pages that were saved.
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from stellwerk.base.errors import Kind, StellwerkError
+from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
 from stellwerk.data.blobs.errors import BlobMissingError
 from stellwerk.data.blobs.heaps import Writer
@@ -34,6 +34,12 @@ log = get_logger("operations")
 TEXTS, PICTURES = 64, 4
 FILE_ERRORS = (InvalidFileError, UnsupportedFileError)
 PASSING = {Kind.UPSTREAM, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.RATE_LIMITED}
+
+
+class WorkspaceError(UnavailableError):
+    """503: the worker cannot keep the file while it reads it."""
+
+    code = "workspace_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +129,15 @@ class Ingest:
     async def _read(self, task: Task, stored: Stored, principal: Principal) -> Task | None:
         """The task as it stands then; None when nobody wants the file in the store any more."""
         looker = self._looking.at(principal, task)
-        with tempfile.TemporaryDirectory(prefix="stellwerk-") as directory:
-            path = Path(directory) / "file"
-            await self._fetch(stored, path)
-            pages = self._reader.pages(
-                path, stored.file.filename, first=task.pages_done + 1, pictures=looker.wanted
-            )
-            async with aclosing(_groups(looker.each(pages), task)) as groups:
+        async with self._fetched(stored) as path:
+            name, first = stored.file.filename, task.pages_done + 1
+            async with (
+                aclosing(
+                    self._reader.pages(path, name, first=first, pictures=looker.wanted)
+                ) as pages,
+                aclosing(looker.each(pages)) as seen,
+                aclosing(_groups(seen, task)) as groups,
+            ):
                 async for group in groups:
                     chunks = await self._embedded(task, group.pieces, principal)
                     saved = await self._save(task, group, chunks)
@@ -138,10 +146,22 @@ class Ingest:
                     task = saved
         return task
 
-    async def _fetch(self, stored: Stored, path: Path) -> None:
-        with path.open("wb") as file:
-            async for chunk in self._files.read(stored):
-                await asyncio.to_thread(file.write, chunk)
+    @asynccontextmanager
+    async def _fetched(self, stored: Stored) -> AsyncIterator[Path]:
+        """The file on the worker's own disk, for as long as it is read."""
+        with ExitStack() as stack:
+            try:
+                kept = tempfile.TemporaryDirectory(prefix="stellwerk-")
+                path = Path(stack.enter_context(kept)) / "file"
+                with path.open("wb") as file:
+                    async for chunk in self._files.read(stored):
+                        await asyncio.to_thread(file.write, chunk)
+            except OSError as error:
+                place = tempfile.gettempdir()
+                log.warning("no copy of a file can be kept", directory=place, reason=str(error))
+                message = f"The worker cannot keep a copy of the file: {error.strerror}."
+                raise WorkspaceError(f"{message} Whoever runs it must make room.") from error
+            yield path
 
     async def _embedded(
         self, task: Task, pieces: Sequence[Piece], principal: Principal

@@ -10,8 +10,8 @@ from stellwerk.features.keys.types import Principal
 from stellwerk.features.stores.errors import NotOfferedError, OtherModelError
 from stellwerk.features.stores.finding import Chunks, hit
 from stellwerk.features.stores.pages import FoundPage, Pages
+from stellwerk.features.stores.query import RERANKED, Content, Hit, Hits, HybridWeights, Query
 from stellwerk.features.stores.service import living
-from stellwerk.features.stores.types import RERANKED, Content, Hit, Hits, HybridWeights, Query
 from stellwerk.operations.embed import Embedder
 from stellwerk.operations.pages import PageModels
 from stellwerk.operations.reranking import Reranker

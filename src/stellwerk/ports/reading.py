@@ -1,6 +1,6 @@
 """What the hub asks of readers: a document, page by page."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -50,8 +50,10 @@ class Reader(Protocol):
 
     def pages(
         self, path: Path, filename: str, *, first: int = 1, pictures: Pictures = "all"
-    ) -> AsyncIterator[Page]:
-        """The pages from `first` on. The content says what the file is; the name helps with text.
+    ) -> AsyncGenerator[Page]:
+        """The pages from `first` on; the content says what the file is, the name helps with text.
+
+        Who does not read to the end must close it.
 
         Raises `UnsupportedFileError` and `InvalidFileError`, whose messages a person can act on.
         """

@@ -36,7 +36,9 @@ def text_of(markup: str) -> str:
 
 
 def _parser() -> html.HTMLParser:
-    return html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, encoding="utf-8")
+    return html.HTMLParser(
+        no_network=True, remove_comments=True, remove_pis=True, encoding="utf-8", huge_tree=True
+    )
 
 
 def _pieces(root: Any) -> Iterator[str]:

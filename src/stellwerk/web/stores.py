@@ -7,6 +7,7 @@ from stellwerk.base.errors import InvalidRequestError
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.stores.attached import Attached
+from stellwerk.features.stores.file_batches import FileBatches
 from stellwerk.features.stores.service import Stores
 from stellwerk.features.stores.types import Models, StoreModels
 from stellwerk.operations.search import Search
@@ -21,6 +22,7 @@ class StoreServices:
 
     stores: Stores
     attached: Attached
+    batches: FileBatches
     search: Search
 
 

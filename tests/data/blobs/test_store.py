@@ -1,5 +1,3 @@
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from stellwerk.data.blobs.errors import (
     BlobStoreFullError,
 )
 from stellwerk.data.blobs.store import Blobs
+from tests.disks import small_disk
 
 
 async def test_put_get_clear(blobs: Blobs) -> None:
@@ -68,19 +67,13 @@ async def test_a_store_that_is_away_is_told_without_its_address() -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)]
-    may = shutil.which("mount") and not subprocess.run(mount, check=False).returncode
-    if not may:
-        pytest.skip("may not mount a file system")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+def small(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as place:
+        yield place
 
 
-async def test_a_full_disk_is_told_and_leaves_nothing(small_disk: Path) -> None:
-    blobs = Blobs(small_disk.as_uri())
+async def test_a_full_disk_is_told_and_leaves_nothing(small: Path) -> None:
+    blobs = Blobs(small.as_uri())
     with pytest.raises(BlobStoreFullError):
         await blobs.put("a/0", bytes(2 * 2**20))
     assert await blobs.keys() == []

@@ -9,7 +9,7 @@ from stellwerk.data.database import Database
 from stellwerk.features.stores import large
 from stellwerk.features.stores.finding import Chunks
 from stellwerk.features.stores.large import keep_indexes
-from stellwerk.features.stores.types import HybridWeights
+from stellwerk.features.stores.query import HybridWeights
 
 STORE, OTHER = "vs_" + "a" * 32, "vs_" + "b" * 32
 WIDTH, ROWS = 32, 3000

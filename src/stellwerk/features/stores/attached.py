@@ -1,20 +1,18 @@
-"""The files in vector stores, and the batches in which they came.
+"""The files in vector stores. The batches in which they came are in `file_batches`.
 
 A file is put in by two rows of one transaction: the one that says where it stands, and the one of
 the queue that makes a worker ingest it.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.errors import InvalidRequestError
-from stellwerk.base.ids import new_id
 from stellwerk.data.blobs.heaps import Heaps
 from stellwerk.data.database import Database
 from stellwerk.features.files.service import unknown as unknown_file
@@ -26,10 +24,8 @@ from stellwerk.features.queue.tables import requests
 from stellwerk.features.queue.types import NewRequest
 from stellwerk.features.stores.errors import UnknownStoreFileError
 from stellwerk.features.stores.service import (
-    COUNTS,
     Order,
     ends,
-    file_counts,
     living,
     one,
     paged,
@@ -38,7 +34,6 @@ from stellwerk.features.stores.service import (
 from stellwerk.features.stores.tables import chunks, pages, store_files, stores
 from stellwerk.features.stores.types import (
     CHARACTERS_PER_TOKEN,
-    Batch,
     Chunking,
     FileError,
     NewStoreFile,
@@ -51,7 +46,6 @@ from stellwerk.features.stores.types import (
 INGEST = "ingest"
 # Each goes on where the one before it was ended.
 ATTEMPTS = 5
-BATCH_ID = re.compile(r"vsfb_[0-9a-f]{32}")
 ENDED = ("completed", "failed", "cancelled")
 
 
@@ -84,14 +78,12 @@ class Attached:
         store = await living(connection, caller.project_id, store_id)
         await _check_files(connection, caller.project_id, [one.file_id for one in new])
         orders = [self._order(caller, store.model, store_id, one.file_id) for one in new]
-        for file, order in zip(new, orders, strict=True):
-            for table in (chunks, pages):
-                await connection.execute(
-                    delete(table).where(
-                        table.c.store_id == store_id, table.c.file_id == file.file_id
-                    )
-                )
+        pairs = zip(new, orders, strict=True)
+        # In one order everywhere, so that nobody waits for one who waits for them.
+        for file, order in sorted(pairs, key=lambda pair: pair[0].file_id):
             await connection.execute(_attachment(store_id, file, order.id, batch_id))
+        # From here on no earlier ingest of them can write any more.
+        await clear(connection, store_id, [one.file_id for one in new])
         await submit(connection, orders)
 
     @staticmethod
@@ -133,7 +125,7 @@ class Attached:
                 raise InvalidRequestError(f"`{param}` is not the id of a file.", param=param)
         query = paged(query, store_files.c.file_id, after, before, order)
         async with self.database.connect() as connection:
-            await _check_store(connection, project_id, store_id)
+            await check_store(connection, project_id, store_id)
             rows = (await connection.execute(query.limit(limit + 1))).all()
         found = [shown(row) for row in rows[:limit]]
         return StoreFilePage(data=found, **ends(found), has_more=len(rows) > limit)
@@ -151,7 +143,7 @@ class Attached:
     async def detach(self, project_id: str, store_id: str, file_id: str) -> None:
         """Take a file out of a store with all its chunks. The file itself stays."""
         async with self.database.begin() as connection:
-            await _check_store(connection, project_id, store_id)
+            await check_store(connection, project_id, store_id)
             statement = delete(store_files).where(_this(store_id, file_id))
             if await connection.scalar(statement.returning(store_files.c.file_id)) is None:
                 raise unknown_in_store(file_id)
@@ -165,27 +157,6 @@ class Attached:
                 chunks.c.store_id == store_id, chunks.c.file_id == file_id
             )
             return list(await connection.scalars(query.order_by(chunks.c.page, chunks.c.id)))
-
-    async def batch(self, project_id: str, store_id: str, batch_id: str) -> Batch:
-        """Raises `UnknownStoreError` and `UnknownStoreFileError`."""
-        async with self.database.connect() as connection:
-            await _check_store(connection, project_id, store_id)
-            row = (await connection.execute(_batch(store_id, batch_id))).one()
-        if not row.total:
-            raise UnknownStoreFileError(f"There is no batch {batch_id!r}.", param="batch_id")
-        return _shown_batch(row, store_id, batch_id)
-
-    async def cancel(self, project_id: str, store_id: str, batch_id: str) -> Batch:
-        """Stop the files of a batch that have not come to their end."""
-        await self.batch(project_id, store_id, batch_id)
-        async with self.database.begin() as connection:
-            statement = update(store_files).where(
-                store_files.c.store_id == store_id,
-                store_files.c.batch_id == batch_id,
-                store_files.c.status == "in_progress",
-            )
-            await connection.execute(statement.values(status="cancelled"))
-        return await self.batch(project_id, store_id, batch_id)
 
     async def reconcile(self) -> None:
         """Tell of files whose ingest has ended in the queue without saying so: its workers died."""
@@ -203,8 +174,11 @@ class Attached:
             )
 
 
-def new_batch_id() -> str:
-    return new_id("vsfb_")
+async def clear(connection: AsyncConnection, store_id: str, names: Sequence[str]) -> None:
+    """Take out what was read of these files."""
+    for table in (chunks, pages):
+        here = (table.c.store_id == store_id) & table.c.file_id.in_(names)
+        await connection.execute(delete(table).where(here))
 
 
 def _attachment(store_id: str, file: NewStoreFile, request_id: str, batch_id: str | None) -> Any:
@@ -233,7 +207,7 @@ async def _check_files(connection: AsyncConnection, project_id: str, names: Sequ
     plain = [name for name in names if FILE_ID.fullmatch(name)]
     query = select(files.c.id).where(files.c.id.in_(plain), files.c.project_id == project_id)
     # Nobody may delete one before the rows that speak of it are there.
-    found = set(await connection.scalars(query.with_for_update(key_share=True)))
+    found = set(await connection.scalars(query.with_for_update(read=True, key_share=True)))
     for name in names:
         if name not in found:
             raise unknown_file(name)
@@ -241,7 +215,7 @@ async def _check_files(connection: AsyncConnection, project_id: str, names: Sequ
         raise InvalidRequestError("A file is named twice.", param="file_ids")
 
 
-async def _check_store(connection: AsyncConnection, project_id: str, store_id: str) -> None:
+async def check_store(connection: AsyncConnection, project_id: str, store_id: str) -> None:
     if await connection.scalar(select(stores.c.id).where(one(project_id, store_id))) is None:
         raise unknown(store_id)
 
@@ -249,7 +223,7 @@ async def _check_store(connection: AsyncConnection, project_id: str, store_id: s
 async def _one(
     connection: AsyncConnection, project_id: str, store_id: str, file_id: str
 ) -> Row[Any]:
-    await _check_store(connection, project_id, store_id)
+    await check_store(connection, project_id, store_id)
     query = select(store_files).where(_this(store_id, file_id))
     row = (await connection.execute(query)).one_or_none()
     if row is None:
@@ -266,30 +240,6 @@ def _this(store_id: str, file_id: str) -> ColumnElement[bool]:
 def unknown_in_store(file_id: str) -> UnknownStoreFileError:
     message = f"There is no file {file_id!r} in this vector store."
     return UnknownStoreFileError(message, param="file_id")
-
-
-def _batch(store_id: str, batch_id: str) -> Select[Any]:
-    if not BATCH_ID.fullmatch(batch_id):
-        raise UnknownStoreFileError(f"There is no batch {batch_id!r}.", param="batch_id")
-    query = select(*COUNTS, func.min(store_files.c.created_at).label("created_at"))
-    return query.where(store_files.c.store_id == store_id, store_files.c.batch_id == batch_id)
-
-
-def _shown_batch(row: Row[Any], store_id: str, batch_id: str) -> Batch:
-    status: Status = "completed"
-    if row.in_progress:
-        status = "in_progress"
-    elif row.cancelled:
-        status = "cancelled"
-    elif row.failed == row.total:
-        status = "failed"
-    return Batch(
-        id=batch_id,
-        created_at=int(row.created_at.timestamp()),
-        vector_store_id=store_id,
-        status=status,
-        file_counts=file_counts(row),
-    )
 
 
 def shown(row: Any) -> StoreFile:

@@ -21,8 +21,8 @@ from stellwerk.data.database import Database
 from stellwerk.features.files.tables import files
 from stellwerk.features.stores.filters import condition
 from stellwerk.features.stores.large import distance, in_store, look_widely
+from stellwerk.features.stores.query import Content, Hit, HybridWeights
 from stellwerk.features.stores.tables import chunks, store_files, stores
-from stellwerk.features.stores.types import Content, Hit, HybridWeights
 
 CANDIDATES = 100
 # Chunks that are taken from an index, to be compared again.

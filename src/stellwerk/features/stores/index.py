@@ -15,7 +15,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
     update,
 )
@@ -24,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.data.database import Database
 from stellwerk.features.files.tables import files
-from stellwerk.features.stores.errors import OtherModelError
+from stellwerk.features.stores.fitting import Form, fit
 from stellwerk.features.stores.pages import Drawn, Twin, copy_pages, insert_pages
 from stellwerk.features.stores.tables import chunks, pages, store_files, stores
 
@@ -52,6 +51,10 @@ class Task:
     chunk_size: int
     chunk_overlap: int
     pages_done: int
+
+    @property
+    def models(self) -> tuple[str, str | None]:
+        return self.model, self.vision_model
 
 
 class Index:
@@ -97,15 +100,19 @@ class Index:
         worker, who was given this task because we were thought dead, has saved some of them.
         """
         async with self.database.begin() as connection:
+            form = Form(
+                len(new[0].vector) if new else None,
+                drawn.width if drawn is not None else None,
+                frozenset(chunk.language for chunk in new),
+            )
+            if not await fit(connection, task.store_id, task.models, form):
+                return None
             statement = _own(task).values(pages_done=page, pages=total)
             if await connection.scalar(statement.returning(store_files.c.file_id)) is None:
                 return None
             if new:
-                await check_width(connection, task, len(new[0].vector))
                 await connection.execute(_insertion(), [_values(task, chunk) for chunk in new])
-            await _add_languages(connection, task.store_id, {chunk.language for chunk in new})
             if drawn is not None:
-                await check_width(connection, task, drawn.width, vision=True)
                 await insert_pages(connection, task.store_id, task.file_id, drawn)
         return replace(task, pages_done=page)
 
@@ -147,7 +154,8 @@ class Index:
             query = select(pages.c.id, pages.c.picture, pages.c.picture_bytes)
             here = (pages.c.store_id == row.store_id) & (pages.c.file_id == row.file_id)
             found = (await connection.execute(query.where(here).order_by(pages.c.id))).all()
-        return Twin(row.store_id, row.file_id, tuple(tuple(one) for one in found))
+        form = Form(row.width, row.vision_width, frozenset(row.languages))
+        return Twin(row.store_id, row.file_id, form, tuple(tuple(one) for one in found))
 
     async def copy(
         self, task: Task, twin: Twin, heap: str | None, keys: Sequence[str]
@@ -157,17 +165,19 @@ class Index:
         None when the twin is not what it was, or when nobody wants it any more.
         """
         async with self.database.begin() as connection:
+            if not await fit(connection, task.store_id, task.models, twin.form):
+                return None
             alike = _twin(task).where(
                 store_files.c.store_id == twin.store_id, store_files.c.file_id == twin.file_id
             )
-            row = (await connection.execute(alike.with_for_update(key_share=True))).first()
+            held = alike.with_for_update(read=True, of=store_files)
+            row = (await connection.execute(held)).first()
             if row is None:
                 return None
             statement = _own(task).values(pages_done=row.pages_done, pages=row.pages)
             if await connection.scalar(statement.returning(store_files.c.file_id)) is None:
                 return None
             await _copy_chunks(connection, task, twin)
-            await _add_languages(connection, task.store_id, set(row.languages))
             if heap is not None:
                 await copy_pages(connection, twin, (task.store_id, task.file_id), heap, keys)
         return replace(task, pages_done=row.pages_done)
@@ -226,33 +236,11 @@ def _values(task: Task, chunk: Chunk) -> dict[str, Any]:
     }
 
 
-async def check_width(
-    connection: AsyncConnection, task: Task, width: int, *, vision: bool = False
-) -> None:
-    """The first vector of a store decides how long all of them are."""
-    column = stores.c.vision_width if vision else stores.c.width
-    statement = update(stores).where(
-        stores.c.id == task.store_id, or_(column.is_(None), column == width)
-    )
-    done = statement.values({column: width}).returning(stores.c.id)
-    if await connection.scalar(done) is None:
-        raise OtherModelError((task.vision_model if vision else None) or task.model)
-
-
-async def _add_languages(connection: AsyncConnection, store_id: str, languages: set[str]) -> None:
-    known = await connection.scalar(select(stores.c.languages).where(stores.c.id == store_id))
-    if known is not None and not languages <= set(known):
-        both = sorted(languages | set(known))
-        await connection.execute(
-            update(stores).where(stores.c.id == store_id).values(languages=both)
-        )
-
-
 def _twin(task: Task) -> Select[Any]:
     """Another file of the project that is complete and would come to the same chunks."""
     this = select(files.c.sha256).where(files.c.id == task.file_id).scalar_subquery()
     return (
-        select(store_files, stores.c.languages)
+        select(store_files, stores.c.width, stores.c.vision_width, stores.c.languages)
         .join(stores, stores.c.id == store_files.c.store_id)
         .join(files, files.c.id == store_files.c.file_id)
         .where(

@@ -7,6 +7,8 @@ everything else, and PostgreSQL uses it as soon as it is there: the question is 
 """
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,8 @@ log = get_logger("stores")
 # Vectors from which on a store is large, and the bytes that it has at least by then.
 LARGE, LEAST_BYTES = 20_000, 10_000_000
 NEIGHBOURS, BUILT_WITH = 16, 128
+# PostgreSQL's settings while it builds; it takes as much as it needs.
+BUILDING = {"maintenance_work_mem": "512MB", "max_parallel_maintenance_workers": "0"}
 # One process builds at a time.
 LOCK = 0x5354_4F52
 NAME = re.compile(r"hnsw_(chunks|pages)_([0-9a-f]{32})")
@@ -108,6 +112,26 @@ async def build(connection: AsyncConnection, kind: Kind, store_id: str, width: i
     if not STORE_ID.fullmatch(store_id):
         raise ValueError(store_id)
     log.info("a large store gets an index", store=store_id, of=kind.name)
+    async with _much_memory(connection):
+        await _create(connection, kind, store_id, width)
+
+
+@asynccontextmanager
+async def _much_memory(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A graph that does not fit into memory is built many times slower.
+
+    Without helpers: they would share it, and containers have little shared memory.
+    """
+    for name, value in BUILDING.items():
+        await connection.execute(select(func.set_config(name, value, False)))
+    try:
+        yield
+    finally:
+        for name in BUILDING:
+            await connection.execute(text(f"reset {name}"))
+
+
+async def _create(connection: AsyncConnection, kind: Kind, store_id: str, width: int) -> None:
     expression = f"(embedding::halfvec({int(width)})) halfvec_cosine_ops"
     # Names and lengths cannot be parameters of such a statement; both are checked.
     await connection.execute(

@@ -6,6 +6,7 @@ the single vectors that are closest to each of the question's; they are then com
 Pages with more vectors than `MOST` are entered for candidates with means of neighbours.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,14 +35,15 @@ from stellwerk.data.blobs.heaps import adopt
 from stellwerk.data.database import Database
 from stellwerk.features.files.tables import files
 from stellwerk.features.stores.filters import condition
+from stellwerk.features.stores.fitting import Form
 from stellwerk.features.stores.large import distance, in_store, look_widely
 from stellwerk.features.stores.tables import page_vectors, pages, store_files
 
 Vectors = npt.NDArray[np.float32]
 STORED = np.dtype("<f2")
 
-# Vectors of a page that are looked through for candidates.
-MOST = 96
+# Vectors of a page that are looked through for candidates, and of a question that look.
+MOST, ASKING = 96, 32
 # Single vectors that are taken for one of a question's, and pages that are then compared.
 NEAREST, NEAREST_OF_MANY = 600, 150
 CANDIDATES = 100
@@ -75,6 +77,7 @@ class Twin:
 
     store_id: str
     file_id: str
+    form: Form
     pictures: tuple[tuple[int, str, int], ...]
 
 
@@ -145,11 +148,11 @@ async def copy_pages(
     await connection.execute(insert(page_vectors).from_select(names, vectors))
 
 
-def representatives(vectors: Vectors) -> Vectors:
-    """All vectors of a page, or the means of neighbours among very many, of length 1."""
-    if len(vectors) <= MOST:
+def representatives(vectors: Vectors, most: int = MOST) -> Vectors:
+    """All vectors, or the means of neighbours among very many, of length 1."""
+    if len(vectors) <= most:
         return vectors
-    means = np.stack([part.mean(axis=0) for part in np.array_split(vectors, MOST)])
+    means = np.stack([part.mean(axis=0) for part in np.array_split(vectors, most)])
     made: Vectors = means / np.linalg.norm(means, axis=1, keepdims=True)
     return made
 
@@ -172,9 +175,13 @@ class Pages:
         async with self._database.begin() as connection:
             await look_widely(connection, nearest(question))
             rows = (await connection.execute(_candidates(store_id, question, filters))).all()
-        width = question.shape[1]
-        found = [FoundPage(row, maxsim(question, _read(row.vectors, width))) for row in rows]
+        found = await asyncio.to_thread(_scored, rows, question)
         return sorted(found, key=lambda one: (-one.score, one.row.id))[:limit]
+
+
+def _scored(rows: Sequence[Any], question: Vectors) -> list[FoundPage]:
+    width = question.shape[1]
+    return [FoundPage(row, maxsim(question, _read(row.vectors, width))) for row in rows]
 
 
 def _read(stored: bytes, width: int) -> Vectors:
@@ -193,7 +200,7 @@ def _candidates(store_id: str, question: Vectors, filters: dict[str, Any] | None
     if filters is not None:
         wanted = wanted.where(condition(filters))
     parts = []
-    for place, vector in enumerate(question):
+    for place, vector in enumerate(representatives(question, ASKING)):
         measured = distance(page_vectors, HalfVector(vector), question.shape[1])
         close = (
             select(page_vectors.c.page_id, (1 - measured).label("alike"))

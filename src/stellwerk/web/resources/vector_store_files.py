@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from stellwerk.features.stores import types as shapes
-from stellwerk.features.stores.attached import new_batch_id
+from stellwerk.features.stores.file_batches import new_batch_id
+from stellwerk.features.stores.query import Content, ContentPage
 from stellwerk.web.auth import AnyHub, FilesCaller
 from stellwerk.web.resources.vector_stores import After, Before, Limit, Order, may_embed
 
@@ -88,12 +89,10 @@ async def detach(store_id: str, file_id: str, hub: AnyHub, caller: FilesCaller) 
     return shapes.Deleted(id=file_id, object="vector_store.file.deleted")
 
 
-async def content(
-    store_id: str, file_id: str, hub: AnyHub, caller: FilesCaller
-) -> shapes.ContentPage:
+async def content(store_id: str, file_id: str, hub: AnyHub, caller: FilesCaller) -> ContentPage:
     """Chunk by chunk; neighbours may share some text."""
     texts = await hub.stores.attached.texts(caller.project_id, store_id, file_id)
-    return shapes.ContentPage(data=[shapes.Content(text=text) for text in texts])
+    return ContentPage(data=[Content(text=text) for text in texts])
 
 
 async def attach_batch(
@@ -104,13 +103,13 @@ async def attach_batch(
     batch_id = new_batch_id()
     async with hub.database.begin() as connection:
         await hub.stores.attached.attach(connection, caller, store_id, new.each(), batch_id)
-    return await hub.stores.attached.batch(caller.project_id, store_id, batch_id)
+    return await hub.stores.batches.get(caller.project_id, store_id, batch_id)
 
 
 async def retrieve_batch(
     store_id: str, batch_id: str, hub: AnyHub, caller: FilesCaller
 ) -> shapes.Batch:
-    return await hub.stores.attached.batch(caller.project_id, store_id, batch_id)
+    return await hub.stores.batches.get(caller.project_id, store_id, batch_id)
 
 
 async def batch_files(
@@ -124,7 +123,7 @@ async def batch_files(
     limit: Limit = 20,
     order: Order = "desc",
 ) -> shapes.StoreFilePage:
-    await hub.stores.attached.batch(caller.project_id, store_id, batch_id)
+    await hub.stores.batches.get(caller.project_id, store_id, batch_id)
     return await hub.stores.attached.page(
         caller.project_id,
         store_id,
@@ -140,5 +139,5 @@ async def batch_files(
 async def cancel_batch(
     store_id: str, batch_id: str, hub: AnyHub, caller: FilesCaller
 ) -> shapes.Batch:
-    """Files that can be found already stay."""
-    return await hub.stores.attached.cancel(caller.project_id, store_id, batch_id)
+    """Files that can be found already stay; of the others nothing does."""
+    return await hub.stores.batches.cancel(caller.project_id, store_id, batch_id)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 
 from stellwerk.features.keys.types import Principal, Scope
+from stellwerk.features.stores import query as asking
 from stellwerk.features.stores import types as shapes
 from stellwerk.web.auth import AnyHub, FilesCaller
 from stellwerk.web.stores import StoreServices, store_models
@@ -86,8 +87,8 @@ async def delete(store_id: str, hub: AnyHub, caller: FilesCaller) -> shapes.Dele
 
 
 async def search(
-    store_id: str, asked: shapes.Query, request: Request, hub: AnyHub, caller: FilesCaller
-) -> shapes.Hits:
+    store_id: str, asked: asking.Query, request: Request, hub: AnyHub, caller: FilesCaller
+) -> asking.Hits:
     """By meaning and by words together; see `ranking_options.hybrid_search`."""
     may_embed(caller)
     name = request.scope["state"]["request_id"]
