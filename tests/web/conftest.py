@@ -83,12 +83,15 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         word_vectors() as embedding,
         coloured_texts({}) as ocr,
     ):
+        # As vLLM has it, which serves /pooling beside /v1.
+        seen = ocr.url.removesuffix("/v1")
         entries = [
             {"id": "chat", "aliases": ["latest"], "upstream": {"url": upstream.url}},
             {"id": "vectors", "type": "EMBEDDING", "upstream": {"url": embedding.url}},
             {"id": "org/voice", "type": "STT", "upstream": {"url": upstream.url}},
             {"id": "ranker", "type": "RERANK", "upstream": {"url": embedding.url}},
             {"id": "reader", "type": "OCR", "upstream": {"url": ocr.url}},
+            {"id": "sight", "type": "VISION_EMBEDDING", "upstream": {"url": seen}},
         ]
         models = [Model(ModelEntry.model_validate(entry), "file", 7) for entry in entries]
         catalog = Catalog(database, models)
@@ -99,6 +102,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             name: (HttpRoute("target", name, base, pool),)
             for name, base, pool in zip(names, bases, pools, strict=True)
         }
+        targets["sight"] = (HttpRoute("target", "org/sight", Base.of(seen), pools[2]),)
         targets["ranker"] = (HttpRoute("target", "ranker", bases[1], pools[1]),)
         registry = CollectorRegistry()
         metrics = Metrics(registry)

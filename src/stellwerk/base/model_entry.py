@@ -9,7 +9,7 @@ from stellwerk.base.limits import Limits
 from stellwerk.base.prices import Prices
 from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
-ModelType = Literal["LLM", "EMBEDDING", "STT", "TTS", "IMAGE", "OCR", "RERANK"]
+ModelType = Literal["LLM", "EMBEDDING", "VISION_EMBEDDING", "STT", "TTS", "IMAGE", "OCR", "RERANK"]
 
 
 class Entry(BaseModel):
@@ -227,7 +227,7 @@ class ModelEntry(Entry):
     aliases: tuple[Line, ...] = Field(default=(), max_length=100, description="Other names of it.")
     engine: Line | None = Field(
         default=None,
-        description="Local engine: `llama`, `e5`, `speech`, `voice`, `ocr` or `images`.",
+        description="Local engine: `llama`, `e5`, `speech`, `voice`, `ocr`, `pages` or `images`.",
     )
     options: EngineOptions = Field(default_factory=dict, description="Settings of that engine.")
     files: tuple[WeightFile, ...] = Field(default=(), max_length=100, description="Its weights.")

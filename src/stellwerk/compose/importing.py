@@ -24,6 +24,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
 TYPES: dict[Any, ModelType] = {
     "LLM": "LLM",
     "EMBEDDING": "EMBEDDING",
+    "VISION_EMBEDDING": "VISION_EMBEDDING",
     "STT": "STT",
     "TTS": "TTS",
     "IMAGE": "IMAGE",
@@ -33,6 +34,7 @@ TYPES: dict[Any, ModelType] = {
 # What ids of other models than language models have in them, where the server does not say.
 SPEAKING_NAMES: tuple[tuple[ModelType, tuple[str, ...]], ...] = (
     ("RERANK", ("rerank",)),
+    ("VISION_EMBEDDING", ("colqwen", "colpali", "colsmol", "colmodernvbert", "colembed")),
     ("EMBEDDING", ("embed", "e5-", "bge-", "gte-", "minilm")),
     ("STT", ("whisper", "transcribe")),
     ("TTS", ("tts", "kokoro", "piper")),

@@ -2,7 +2,7 @@
 
 `Regions` looks at the picture alone: a model of type OCR reads its lines, and the model of the
 store's texts embeds the regions that they form. So a page is found by what stands in its charts and
-scans, and needs no vision model.
+scans, and needs no vision model. `Sight` is a vision model (ColPali, ColQwen), where there is one.
 """
 
 import asyncio
@@ -21,10 +21,11 @@ from stellwerk.features.stores.regions import Line, regions
 from stellwerk.operations import ocr
 from stellwerk.operations.embed import Embedder, Vectors, answer
 from stellwerk.operations.run import Runner
+from stellwerk.operations.seeing import Seer
 from stellwerk.upstreams.failures import UpstreamError
 from stellwerk.wire.ocr import OcrAnswer
 
-PAGE_MODELS = ("OCR",)
+PAGE_MODELS = ("OCR", "VISION_EMBEDDING")
 PARAM = "chunking_strategy.vision_embedding_model"
 # Where a server tells no places: each line below the one before, so that neighbours join.
 LINE_HEIGHT, LINE_WIDTH = 20.0, 1000.0
@@ -115,11 +116,30 @@ class Regions:
         return [unit(vector[np.newaxis]) for vector in vectors]
 
 
-class PageModels:
-    """The page models by name. A model of type OCR is one: see `Regions`."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """See `PageModel`: `model` gives the vectors itself, and reads no text."""
 
-    def __init__(self, catalog: Catalog, pictures: Pictures, embedder: Embedder) -> None:
+    seer: Seer
+    model: str
+
+    async def see(self, principal: Principal, picture: bytes, request_id: str) -> Seen:
+        return Seen(await self.seer.picture(principal, self.model, picture, request_id), None)
+
+    async def ask(
+        self, principal: Principal, queries: Sequence[str], request_id: str
+    ) -> list[Vectors]:
+        return await self.seer.questions(principal, self.model, queries, request_id)
+
+
+class PageModels:
+    """The page models by name, each of a type that decides how it looks."""
+
+    def __init__(
+        self, catalog: Catalog, pictures: Pictures, embedder: Embedder, seer: Seer
+    ) -> None:
         self.pictures = pictures
+        self._seer = seer
         self._catalog = catalog
         self._embedder = embedder
 
@@ -132,6 +152,8 @@ class PageModels:
                 f"{' or '.join(PAGE_MODELS)}.",
                 param=PARAM,
             )
+        if model.entry.type == "VISION_EMBEDDING":
+            return Sight(self._seer, model.id)
         return Regions(self.pictures, self._embedder, model.id, text_model)
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from stellwerk.engines.directory import linked
 from stellwerk.engines.host import Interim, Orders, application
 from stellwerk.engines.images.job import Job, edit, generation, variation
 from stellwerk.engines.images.painter import Painter
@@ -63,10 +64,7 @@ def _painter(orders: Orders) -> Painter:
     options = options_of(orders.options)
     files = files_of(orders.files, options)
     with TemporaryDirectory(prefix="stellwerk-images-") as directory:
-        for name, path in files.items():
-            place = Path(directory, name)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(path.resolve())
+        linked(files, Path(directory))
         return Painter(Path(directory), options, orders.threads)
 
 

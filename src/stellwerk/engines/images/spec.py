@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from stellwerk.base.errors import InvalidRequestError
+from stellwerk.engines import directory
 from stellwerk.ports.engines import Description, EngineSpec, Launch, read_options
 
 INDEX = "model_index.json"
@@ -45,24 +46,7 @@ def options_of(given: object) -> Options:
 
 def files_of(files: Iterable[str], options: Options) -> Mapping[str, Path]:
     """Path in the model's directory -> file. Raises `InvalidRequestError` when it is no model."""
-    if options.path is not None:
-        directory = Path(options.path).expanduser()
-        found = {
-            str(path.relative_to(directory)): path
-            for path in directory.rglob("*")
-            if path.is_file()
-        }
-        place = f"the directory {directory}"
-    else:
-        named = ((Path(file).name.partition("+")[2], Path(file)) for file in files)
-        found = {name.replace("+", "/"): path for name, path in named if name}
-        place = "the files of the entry"
-    if INDEX not in found:
-        raise InvalidRequestError(
-            f"The engine images needs a model of diffusers; {place}: there is no {INDEX}. Name "
-            "a directory with one as `path` in the options, or files such as NAME+" + INDEX + "."
-        )
-    return found
+    return directory.files_of("images", files, options.path, INDEX)
 
 
 def check_installed() -> None:
