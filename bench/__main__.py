@@ -19,7 +19,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each part")
     parser.add_argument(
-        "--only", choices=[*PARTS, "queue", "batches", "lane"], help="this part, and not the others"
+        "--only",
+        choices=[*PARTS, "queue", "batches", "stores", "lane"],
+        help="this part, and not the others",
     )
     options = parser.parse_args()
     for name, measure in PARTS.items():
@@ -30,6 +32,9 @@ def main() -> None:
     if options.only == "batches":
         # By its name only: 20,000 texts take an hour of two processors.
         subprocess.run([sys.executable, "-m", "bench.batches"], check=True)
+    if options.only == "stores":
+        # The same: it embeds 20,000 texts, the first time.
+        subprocess.run([sys.executable, "-m", "bench.stores"], check=True)
     if options.only in {None, "lane"}:
         # A process of its own: it keeps itself to one core.
         subprocess.run([sys.executable, "-m", "bench.lane"], check=True)

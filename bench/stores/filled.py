@@ -1,4 +1,4 @@
-"""Two stores, filled by COPY: one with texts, one with pages."""
+"""Stores that are filled by COPY, with texts or with pages."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,7 +10,6 @@ from bench.stores.texts import Vectors
 from stellwerk.data.database import Database
 from stellwerk.features.stores.pages import STORED, representatives
 
-TEXTS_STORE, PAGES_STORE = "vs_" + "a" * 32, "vs_" + "b" * 32
 FILE = "file-" + "c" * 32
 
 PROJECT = "insert into projects (id, name) values ('p', 'p')"
@@ -29,20 +28,23 @@ values (:store, :file, 'completed', '{}', 1, 0, 'r')
 """
 
 
-async def prepare(database: Database, width: int) -> None:
-    """A project, a file and the stores, all of it empty."""
+async def prepare(database: Database) -> None:
+    """A project and a file."""
     async with database.begin() as connection:
         await connection.execute(text(PROJECT))
         await connection.execute(text(A_FILE), {"file": FILE})
-        for store in (TEXTS_STORE, PAGES_STORE):
-            await connection.execute(text(A_STORE), {"store": store, "width": width})
-            await connection.execute(text(IN_STORE), {"store": store, "file": FILE})
 
 
-async def fill_texts(database: Database, vectors: Vectors) -> None:
+async def make_store(database: Database, store: str, width: int) -> None:
+    """An empty store for vectors of that length."""
+    async with database.begin() as connection:
+        await connection.execute(text(A_STORE), {"store": store, "width": width})
+        await connection.execute(text(IN_STORE), {"store": store, "file": FILE})
+
+
+async def fill_texts(database: Database, store: str, vectors: Vectors) -> None:
     rows = (
-        (TEXTS_STORE, FILE, place, "x", "simple", _shown(vector))
-        for place, vector in enumerate(vectors)
+        (store, FILE, place, "x", "simple", _shown(vector)) for place, vector in enumerate(vectors)
     )
     columns = "store_id, file_id, page, text, language, embedding"
     await _copied(
@@ -54,7 +56,9 @@ async def fill_texts(database: Database, vectors: Vectors) -> None:
     )
 
 
-async def fill_pages(database: Database, pages: Sequence[Vectors]) -> None:
+async def fill_pages(
+    database: Database, store: str, pages: Sequence[Vectors], first: int = 0
+) -> None:
     async with database.begin() as connection:
         await connection.execute(
             text(
@@ -63,26 +67,26 @@ async def fill_pages(database: Database, pages: Sequence[Vectors]) -> None:
             ),
             [
                 {
-                    "store": PAGES_STORE,
+                    "store": store,
                     "file": FILE,
                     "page": place,
                     "vectors": vectors.astype(STORED).tobytes(),
                 }
-                for place, vectors in enumerate(pages)
+                for place, vectors in enumerate(pages, first)
             ],
         )
     rows = (
-        (str(place), _shown(vector))
-        for place, vectors in enumerate(pages)
+        (store, place, _shown(vector))
+        for place, vectors in enumerate(pages, first)
         for vector in representatives(vectors)
     )
     await _copied(
         database,
         rows,
         "insert into vector_store_page_vectors (page_id, store_id, file_id, embedding)"
-        " select p.id, p.store_id, p.file_id, b::halfvec from loaded"
-        " join vector_store_pages p on p.page = a::int",
-        2,
+        " select p.id, p.store_id, p.file_id, c::halfvec from loaded"
+        " join vector_store_pages p on p.store_id = a and p.page = b::int",
+        3,
     )
 
 
