@@ -213,6 +213,12 @@ class ReadingSettings(Section):
     )
     page_seconds: float = Field(60, gt=0, description="Seconds that one page may take.")
     pages: int = Field(20_000, ge=1, description="Most pages of a file.")
+    office: str | None = Field(
+        None,
+        description="LibreOffice's program, which draws the pages of DOCX and PPTX. Default: "
+        "`soffice` or `libreoffice` where there is one; empty: none.",
+    )
+    office_seconds: float = Field(180, gt=0, description="Seconds that it may take for a file.")
 
 
 class TracingSettings(Section):

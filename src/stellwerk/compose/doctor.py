@@ -19,6 +19,7 @@ from stellwerk.data.database import Database
 from stellwerk.features.weights.disk import megabytes
 from stellwerk.features.weights.store import Store
 from stellwerk.migrations.standing import Standing, standing
+from stellwerk.readers.office import program
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -44,6 +45,7 @@ async def examine(settings: Settings) -> list[Finding]:
         disk(settings.data_dir),
         port(settings.host, settings.port),
         *weights(settings),
+        office(settings.reading.office),
         await database(settings),
     ]
 
@@ -129,6 +131,18 @@ def weights(settings: Settings) -> Iterator[Finding]:
         described = weights_of.describe(model)
         size = megabytes(described.footprint)
         yield Finding(model.id, "ok", f"{described.context} tokens, about {size} of memory")
+
+
+def office(told: str | None) -> Finding:
+    found = program(told)
+    if found is not None:
+        return Finding("office", "ok", f"{found} draws the pages of DOCX and PPTX")
+    without = "no LibreOffice: DOCX and PPTX are read, but their pages are not drawn"
+    if told is not None:
+        advice = "Correct `reading.office`, or leave it out." if told else None
+        return Finding("office", "warning" if told else "ok", without, advice)
+    advice = "apt-get install libreoffice-writer-nogui libreoffice-impress-nogui"
+    return Finding("office", "ok", without, advice)
 
 
 TABLES: dict[Standing, tuple[Verdict, str, str | None]] = {

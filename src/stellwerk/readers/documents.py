@@ -1,7 +1,7 @@
 """A file as pages, by the reader of its kind."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from lxml.etree import LxmlError
 
 from stellwerk.ports.reading import InvalidFileError, Page, Pictures, scanned
-from stellwerk.readers import running
+from stellwerk.readers import drawn, running
 from stellwerk.readers.kinds import Kind, kind_of
 from stellwerk.readers.limits import Limits, check_page
 
@@ -17,12 +17,17 @@ from stellwerk.readers.limits import Limits, check_page
 BROKEN = (KeyError, ValueError, AttributeError, IndexError, TypeError, LxmlError, OSError)
 
 
+# Gives an office document as a PDF, or None.
+Draw = Callable[[Kind], Path | None]
+DRAWN: set[Kind] = {"word", "slides"}
+
+
 def read(
-    path: Path, filename: str, first: int, limits: Limits, *, pictures: Pictures
+    path: Path, filename: str, first: int, limits: Limits, *, pictures: Pictures, draw: Draw
 ) -> Iterator[Page]:
     """The pages from `first` on. Raises `UnsupportedFileError` and `InvalidFileError`."""
     try:
-        for page in _pages(path, filename, first, limits, pictures):
+        for page in _pages(path, filename, first, limits, pictures, draw):
             if page.number > limits.pages or (page.total or 0) > limits.pages:
                 raise InvalidFileError(
                     f"The file has {page.total or page.number} pages; {limits.pages} are the limit."
@@ -37,9 +42,11 @@ def read(
 
 
 def _pages(
-    path: Path, filename: str, first: int, limits: Limits, pictures: Pictures
+    path: Path, filename: str, first: int, limits: Limits, pictures: Pictures, draw: Draw
 ) -> Iterator[Page]:
     kind = kind_of(path, filename, limits)
+    if pictures == "all" and kind in DRAWN and (drawing := draw(kind)) is not None:
+        return drawn.read(kind, path, drawing, first)
     # Some of these libraries take as long to import as a document to read.
     reader = import_module(f"stellwerk.readers.{MODULES[kind]}")
     if kind in TEXTS:

@@ -3,6 +3,7 @@
 import msgspec
 
 from stellwerk.ports.reading import Pictures
+from stellwerk.readers.kinds import Kind
 from stellwerk.readers.limits import Limits
 
 LENGTH = 4
@@ -16,6 +17,8 @@ class Orders(msgspec.Struct, frozen=True):
     first: int
     pictures: Pictures
     limits: Limits
+    # Whether the parent can draw office documents.
+    draws: bool = False
 
 
 class PageFrame(msgspec.Struct, frozen=True, tag="page"):
@@ -25,6 +28,12 @@ class PageFrame(msgspec.Struct, frozen=True, tag="page"):
     text: str
     pictures: tuple[bytes, ...]
     total: int | None
+
+
+class DrawFrame(msgspec.Struct, frozen=True, tag="draw"):
+    """Asks for the file as a PDF. The parent answers with a line: its path as JSON, or null."""
+
+    kind: Kind
 
 
 class ErrorFrame(msgspec.Struct, frozen=True, tag="error"):
@@ -38,7 +47,7 @@ class EndFrame(msgspec.Struct, frozen=True, tag="end"):
     """There are no more pages."""
 
 
-Frame = PageFrame | ErrorFrame | EndFrame
+Frame = PageFrame | DrawFrame | ErrorFrame | EndFrame
 
 
 def packed(frame: Frame) -> bytes:
