@@ -10,7 +10,7 @@ from tests import documents
 from tests.faults.test_lifecycle import all_gone, family, until
 from tests.server import Server, reachable_directory, start_server
 
-PAGES = 400
+PAGES = 160
 
 
 def client_of(server: Server, key: str) -> OpenAI:

@@ -23,7 +23,7 @@ CONFIG = "config.json"
 CLASSES = {"colqwen2": "ColQwen2ForRetrieval", "colpali": "ColPaliForRetrieval"}
 # PyTorch and transformers themselves, and the work space of one page.
 OVERHEAD = 1200 * 2**20
-NEEDED = ("torch", "torchvision", "transformers")
+NEEDED = ("torch", "transformers")
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
