@@ -134,12 +134,7 @@ Write = Callable[[AsgiSink, Watch], Coroutine[Any, Any, None]]
 class Watched(Response):
     """An answer that waits for news of a request, until its reader hangs up."""
 
-    def __init__(
-        self,
-        queueing: Queueing,
-        name: str,
-        write: Callable[[AsgiSink, Watch], Coroutine[Any, Any, None]],
-    ) -> None:
+    def __init__(self, queueing: Queueing, name: str, write: Write) -> None:
         super().__init__()
         self._queueing = queueing
         self._name = name
