@@ -211,6 +211,25 @@ async def test_a_key_may_have_so_many_waiting(web: Web) -> None:
     assert (await queued(web, **other)).status_code == 202
 
 
+async def test_a_repetition_takes_no_more_of_what_may_wait(web: Web) -> None:
+    first = await queued(web, **{"Idempotency-Key": "k1"})
+    for _ in range(4):
+        assert (await queued(web)).status_code == 202
+    again = await queued(web, **{"Idempotency-Key": "k1"})
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert (await queued(web, **{"Idempotency-Key": "k2"})).status_code == 429
+
+
+@pytest.mark.parametrize("value", [b"1e999", b'"\xff"'])
+async def test_what_the_verb_takes_no_notice_of_is_no_trouble(web: Web, value: bytes) -> None:
+    body = json.dumps({**CHAT, "unknown": "?"}).encode().replace(b'"?"', value)
+    headers = ASYNC | {"content-type": "application/json", "Idempotency-Key": "k"}
+    url = "/queue/chat/completions"
+    answers = [await web.client.post(url, content=body, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
 async def test_a_stream_is_read_from_any_event_on(web: Web, claims: Claims) -> None:
     place = (await queued(web, {**CHAT, "stream": True})).headers["location"]
     job = await claimed(claims)

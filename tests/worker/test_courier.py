@@ -93,6 +93,10 @@ class House:
             assert await claims.finish([done(job) for job in jobs]) == [True]
         return new.id
 
+    async def sql(self, statement: str) -> None:
+        async with self.database.connect() as connection:
+            await connection.execute(text(statement))
+
     async def delivery(self, subject: str) -> Delivery:
         found = await self.webhooks.of(subject)
         assert found is not None
@@ -239,7 +243,44 @@ async def test_one_project_s_slow_server_leaves_room_for_others(house: House) ->
     async with Database(house.database.dsn) as database:
         taking = Deliveries.of(database, KEPT)
         assert len(await taking.take(16)) == 4
+        assert await taking.take(16, [house.project_id]) == []
+        assert len(await taking.take(16, ["another"])) == 4
         await taking.close()
+
+
+async def test_calls_under_way_are_few_of_each_project(house: House) -> None:
+    lines: list[asyncio.StreamWriter] = []
+    news = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(writer)
+        news.set()
+        await reader.read()
+
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    slow = [await house.end(f"http://127.0.0.1:{port}/") for _ in range(6)]
+    async with house.delivering() as courier:
+        async with asyncio.timeout(LIMIT):
+            while len(lines) < 4:
+                news.clear()
+                await news.wait()
+        # The project's next ones are older, and yet another project's is taken.
+        await house.sql("insert into projects (id, name) values ('proj_b', 'b')")
+        other = (await house.webhooks.renew("b")).project
+        await house.sql(
+            f"update webhook_deliveries set project_id = 'proj_b' where subject = '{slow[5]}'"
+        )
+        await courier.wake()
+        async with asyncio.timeout(LIMIT):
+            while len(lines) < 5:
+                news.clear()
+                await news.wait()
+        attempts = [(await house.delivery(name)).attempts for name in slow]
+        assert (other, attempts) == ("b", [1, 1, 1, 1, 0, 1])
+    for line in lines:
+        line.close()
+    server.close()
 
 
 async def test_a_delivery_whose_worker_stopped_is_not_lost(house: House) -> None:

@@ -15,6 +15,7 @@ from stellwerk.operations.embed import Collected
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.run import Runner
 from stellwerk.upstreams.failures import UpstreamError
+from stellwerk.upstreams.reading import UNREADABLE
 from stellwerk.wire.errors import error_json
 
 # Lines of one call, for models that run here; servers elsewhere have their own ways to join.
@@ -22,6 +23,7 @@ JOINED = 32
 # Of these, the queue knows what to do: another time, or never.
 FOR_THE_QUEUE = frozenset({Kind.UPSTREAM, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.RATE_LIMITED})
 
+_json = msgspec.json.Decoder(msgspec.Raw)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -104,7 +106,14 @@ class _Run:
         sink = Collected()
         call = Call(principal=self.principal, body=body, request_id=self.request_id)
         await self.runner.run(self.operation, call, sink)
-        return sink.status, bytes(sink.body)
+        answer = bytes(sink.body)
+        try:
+            # It becomes a part of a line, which has to be JSON from end to end.
+            answer.decode()
+            _json.decode(answer)
+        except UNREADABLE as error:
+            raise UpstreamError("The model's server did not answer with JSON.") from error
+        return sink.status, answer
 
 
 def _single(found: _Vectors, vector: _Vector, tokens: int) -> bytes:
@@ -127,5 +136,7 @@ def together(runner: Runner, operation: str, name: str) -> tuple[str, int]:
     found = runner.catalog.models.find(name)
     if found is None:
         return name, 1
-    joins = operation == embeddings.OPERATION.name and runner.routes(found)[0].local
+    joins = operation == embeddings.OPERATION.name and any(
+        r.local for r in runner.routes(found)[:1]
+    )
     return found.id, JOINED if joins else 1

@@ -16,6 +16,7 @@ from stellwerk.http.prefer import Preference, RawHeaders, preference, urgency, v
 from stellwerk.operations import form
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.ports.sink import Headers
+from stellwerk.upstreams.reading import UNREADABLE
 from stellwerk.web.held import PLACE, Holding
 from stellwerk.web.hub import Hub
 from stellwerk.web.verbs import AsgiSink, ClientGoneError, call_of, unless_gone
@@ -118,6 +119,8 @@ class _Queued:
             name = await queueing.queue.again(new.key_id, new.operation, new.digest)
             if name is not None:
                 return name
+        if new.idempotency_key is not None and (name := await queueing.queue.known(new)):
+            return name
         await queueing.quota.take(new.key_id, len(new.body))
         return await queueing.queue.submit(new)
 
@@ -147,7 +150,11 @@ async def _digest(operation: Operation, call: Call) -> bytes:
     """Over what the body says, not how it is written: the repetition may be written anew."""
     if operation.form:
         return await form.digest(call)
-    plain = msgspec.json.encode(msgspec.json.decode(call.body), order="deterministic")
+    try:
+        plain = msgspec.json.encode(msgspec.json.decode(call.body), order="deterministic")
+    except UNREADABLE:
+        # A field that the verb takes no notice of may hold what nobody can read.
+        plain = call.body
     return hashlib.sha256(plain).digest()
 
 

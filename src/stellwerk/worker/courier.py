@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from stellwerk.base.errors import StellwerkError
 from stellwerk.base.log import get_logger
 from stellwerk.data.errors import DatabaseUnavailableError
-from stellwerk.features.webhooks.deliveries import Deliveries
+from stellwerk.features.webhooks.deliveries import EACH, Deliveries
 from stellwerk.features.webhooks.errors import NoWebhookSecretError
 from stellwerk.features.webhooks.signing import headers
 from stellwerk.features.webhooks.types import DELIVERED, Due
@@ -46,7 +47,8 @@ class Courier:
         self._fetcher = fetcher
         self._pauses = pauses
         self._news = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        # Each with the project that it is of.
+        self._tasks: dict[asyncio.Task[None], str] = {}
 
     async def wake(self, _: str = "") -> None:
         """Something may be due."""
@@ -75,17 +77,19 @@ class Courier:
         if not free:
             return
         try:
-            found = await self._deliveries.take(free)
+            busy = Counter(self._tasks.values())
+            full = [project for project, number in busy.items() if number >= EACH]
+            found = await self._deliveries.take(free, full)
         except DatabaseUnavailableError:
             await asyncio.sleep(AWAY)
             return
         for due in found:
             task = asyncio.create_task(self._deliver(due))
-            self._tasks.add(task)
+            self._tasks[task] = due.project_id
             task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         self._news.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("a webhook broke", exc_info=error)

@@ -1,7 +1,9 @@
 """A batch on its way through the queue."""
 
 import asyncio
+import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -20,13 +22,15 @@ from stellwerk.features.batches.errors import (
 from stellwerk.features.batches.output import answered, joined
 from stellwerk.features.batches.statements import ROWS
 from stellwerk.features.batches.types import NewBatch
+from stellwerk.features.batches.validation import CheckModel
 from stellwerk.features.files.errors import UnknownFileError
+from stellwerk.features.keys.errors import KeyRefusedError
 from stellwerk.features.queue.claims import Claims
 from stellwerk.features.queue.errors import UnknownRequestError
 from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.submit import submit as put_in
 from stellwerk.features.queue.types import Answer, Job, Outcome, State
-from tests.features.batches.conftest import OPERATIONS, House, echo, ids, line
+from tests.features.batches.conftest import OPERATIONS, House, echo, ids, joins, line
 from tests.features.queue.conftest import room, worker
 
 
@@ -64,6 +68,43 @@ async def test_a_batch_without_failures_has_no_error_file(house: House) -> None:
     batch = await house.finish(await house.create(many(3)))
     assert batch.error_file_id is None
     assert len(await house.content(batch.output_file_id)) == 3
+
+
+async def test_a_key_that_was_revoked_before_anyone_looked_cancels_the_batch(house: House) -> None:
+    async def checks(key_id: str, operation: str) -> CheckModel:
+        raise KeyRefusedError(f"{key_id} was revoked for {operation}.")
+
+    name = await house.create(many(3))
+    assert await replace(house.checking, checks=checks).step()
+    batch = await house.finish(name)
+    assert (batch.status, batch.output_file_id, batch.error_file_id) == ("cancelled", None, None)
+    assert house.ran == []
+
+
+async def test_a_batch_that_breaks_holds_up_no_other(house: House) -> None:
+    def together(operation: str, model: str) -> tuple[str, int]:
+        if model == "n":
+            raise ValueError("nobody foresaw this")
+        return joins(operation, model)
+
+    house.progress = replace(house.progress, together=together)
+    broken = await house.create([line("a") | {"body": {"model": "n"}}])
+    batch = await house.finish(await house.create(many(3)))
+    assert (batch.status, batch.request_counts.completed) == ("completed", 3)
+    assert (await house.get(broken)).status == "in_progress"
+    await house.batches.cancel(house.principal.project_id, broken)
+    assert (await house.finish(broken)).status == "cancelled"
+
+
+async def test_an_answer_may_have_any_white_space(house: House) -> None:
+    def spaced(job: Job) -> Outcome:
+        [each] = json.loads(job.body)["lines"]
+        made = joined([answered(each["custom_id"], 200, job.id, b'{"a":\r1,\r\n"b":2}')])
+        return Outcome(job.id, job.fence, State.COMPLETED, Answer(200, "application/jsonl", made))
+
+    batch = await house.finish(await house.create(many(1)), spaced)
+    [found] = await house.content(batch.output_file_id)
+    assert found["response"]["body"] == {"a": 1, "b": 2}
 
 
 async def test_texts_of_one_kind_are_one_row(house: House) -> None:

@@ -21,6 +21,8 @@ def text(**changes: Any) -> bytes:
         (b"not json", "invalid_json", None),
         (b"[]", "invalid_type", None),
         (b"\xff\xfe", "invalid_json", None),
+        (text(body={"model": "m", "unknown": "?"}).replace(b"?", b"\xff"), "invalid_json", None),
+        (text(body={"model": "m", "?": 1}).replace(b"?", b"\xff"), "invalid_json", None),
         (text(custom_id=5), "invalid_type", "custom_id"),
         (text(custom_id=""), "invalid_value", "custom_id"),
         (text(custom_id="x" * 600), "invalid_value", "custom_id"),

@@ -183,9 +183,12 @@ async def test_what_runs_is_not_deleted(queue: Queue, claims: Claims) -> None:
         await queue.answer("key_a", name)
 
 
-async def test_what_is_expired_goes(queue: Queue, claims: Claims) -> None:
-    short, long = await queue.submit(new(retention=0)), await queue.submit(new())
+async def test_what_is_expired_goes(database: Database, queue: Queue, claims: Claims) -> None:
+    short, long = await queue.submit(new(retention=5)), await queue.submit(new())
     await claims.finish([done(job) for job in await claims.claim(room(2))])
+    async with database.connect() as connection:
+        sooner = "update requests set purge_at = purge_at - interval '10 seconds'"
+        await connection.exec_driver_sql(sooner)
     await claims.sweep()
     assert [request.id for request in await queue.page("key_a")] == [long]
     assert set(await queue.ended([short, long])) == {short, long}

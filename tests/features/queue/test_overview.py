@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stellwerk.base.errors import InvalidRequestError
 from stellwerk.data.database import Database
 from stellwerk.features.keys.errors import UnknownProjectError
 from stellwerk.features.keys.service import Keys
@@ -12,6 +13,13 @@ from stellwerk.features.queue.claims import Claims
 from stellwerk.features.queue.overview import Overview
 from stellwerk.features.queue.service import Queue
 from tests.features.queue.conftest import done, new, room
+
+
+async def test_a_weight_is_a_number(database: Database) -> None:
+    await Keys(database).create(NewKey(name="app", project="research"))
+    for weight in (float("nan"), float("inf")):
+        with pytest.raises(InvalidRequestError, match="weight"):
+            await Overview(database).allow("research", {"weight": weight})
 
 
 async def test_rows_by_operation_and_key(database: Database, queue: Queue, claims: Claims) -> None:

@@ -73,6 +73,45 @@ async def test_what_was_delivered_is_kept_for_less_time(queue: Queue, claims: Cl
         await queue.get("key_a", gone)
 
 
+async def test_what_is_not_kept_waits_until_it_was_fetched(queue: Queue, claims: Claims) -> None:
+    names = [await queue.submit(new(held=held, retention=0)) for held in (True, False)]
+    await claims.finish([done(job) for job in await claims.claim(room(2))])
+    await claims.sweep()
+    for name in names:
+        assert await queue.answer("key_a", name) is not None
+        await queue.delivered(name, 60)
+        with pytest.raises(UnknownRequestError):
+            await queue.answer("key_a", name)
+
+
+async def test_a_known_idempotency_key_is_found_before_anything_is_put_in(queue: Queue) -> None:
+    asked = new(idempotency_key="k", digest=b"1")
+    assert await queue.known(asked) is None
+    assert await queue.known(new(idempotency_key="k")) is None
+    name = await queue.submit(asked)
+    assert await queue.known(new(idempotency_key="k", digest=b"1")) == name
+    assert await queue.known(new("key_b", idempotency_key="k", digest=b"1")) is None
+    with pytest.raises(IdempotencyMismatchError):
+        await queue.known(new(idempotency_key="k", digest=b"2"))
+
+
+async def test_a_request_that_goes_back_into_the_line_is_cancelled_too(
+    database: Database, queue: Queue, claims: Claims
+) -> None:
+    name = await queue.submit(new())
+    [job] = await claims.claim(room())
+    async with database.begin() as connection:
+        # Who cancels finds it running, and waits for this transaction, which puts it off.
+        statement = f"update requests set state = 'deferred', worker = null where id = '{job.id}'"
+        await connection.exec_driver_sql(statement)
+        asked = asyncio.create_task(queue.cancel("key_a", name))
+        waits = "select count(*) from pg_locks where not granted"
+        async with asyncio.timeout(30):
+            while not (await connection.exec_driver_sql(waits)).scalar_one():
+                await asyncio.sleep(0.01)
+    assert (await asked).state is State.CANCELLED
+
+
 async def test_what_waits_is_counted(queue: Queue, claims: Claims) -> None:
     for size in (3, 5):
         await queue.submit(new(body=b"x" * size))

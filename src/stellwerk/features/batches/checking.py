@@ -10,12 +10,14 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.data.database import Database
+from stellwerk.features.batches.apart import apart
 from stellwerk.features.batches.reading import lines
 from stellwerk.features.batches.tables import batches
 from stellwerk.features.batches.types import BatchError
 from stellwerk.features.batches.validation import CheckModel, Findings
 from stellwerk.features.files.errors import UnknownFileError
 from stellwerk.features.files.service import Files
+from stellwerk.features.keys.errors import KeyRefusedError
 
 # One process looks through a file at a time; one that stops in the middle is ended.
 LOCK = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 7824617205))")
@@ -46,7 +48,7 @@ class Checking:
         query = select(batches.c.id).where(batches.c.status == "validating")
         async with self.database.connect() as connection:
             names = list(await connection.scalars(query.order_by(batches.c.id)))
-        done = [await self._check(name) for name in names]
+        done = [await apart(name, self._check(name)) for name in names]
         return any(done)
 
     async def _check(self, name: str) -> bool:
@@ -69,7 +71,11 @@ class Checking:
             stored = await self.files.stored(batch.project_id, batch.input_file_id)
         except UnknownFileError as error:
             return _failed([BatchError(code=error.code, message="The input file was deleted.")])
-        check = await self.checks(batch.key_id, batch.operation)
+        try:
+            check = await self.checks(batch.key_id, batch.operation)
+        except KeyRefusedError:
+            # It was revoked before any worker came to look.
+            return {"status": "finalizing", "ending": "cancelled", "cancelling_at": func.now()}
         findings = Findings(self.path(batch.operation), self.longest, self.most, check)
         async with aclosing(lines(self.files, stored, 0, self.longest)) as found:
             async for line, _ in found:

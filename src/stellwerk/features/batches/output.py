@@ -42,7 +42,7 @@ class Yield:
     def add_row(self, row: Any) -> None:
         """A row of the queue that has ended."""
         if row.state == State.COMPLETED.value:
-            for line in row.answer.splitlines():
+            for line in row.answer.removesuffix(b"\n").split(b"\n"):
                 response = _written.decode(line).response
                 fine = response is not None and response.status_code in OK
                 (self.output if fine else self.errors).append(line)
@@ -67,7 +67,7 @@ class Yield:
 def answered(custom_id: str, status: int, request_id: str, body: bytes) -> bytes:
     """The line of a request that was answered, with whatever status."""
     # A body on several lines would be several lines of the file.
-    plain = msgspec.json.format(body, indent=-1) if b"\n" in body else body
+    plain = msgspec.json.format(body, indent=-1) if b"\n" in body or b"\r" in body else body
     response = LineResponse(status_code=status, request_id=request_id, body=msgspec.Raw(plain))
     return _line(custom_id, response=response)
 

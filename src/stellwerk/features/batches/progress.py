@@ -21,6 +21,7 @@ from stellwerk.base.ids import new_id
 from stellwerk.data.blobs.heaps import abandon
 from stellwerk.data.database import Database
 from stellwerk.features.batches import statements
+from stellwerk.features.batches.apart import apart
 from stellwerk.features.batches.filling import Grouping, Together
 from stellwerk.features.batches.output import Yield, joined
 from stellwerk.features.batches.reading import lines
@@ -72,7 +73,7 @@ class Progress:
         """Move each open batch on; whether any did move."""
         async with self.database.connect() as connection:
             names = list(await connection.scalars(text(statements.DUE)))
-        moved = [await self._advance(name) for name in names]
+        moved = [await apart(name, self._advance(name)) for name in names]
         return any(moved)
 
     async def _advance(self, name: str) -> bool:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import msgspec
 import numpy as np
 
-from stellwerk.base.errors import StellwerkError
+from stellwerk.base.errors import InvalidRequestError, StellwerkError
 from stellwerk.features.batches.types import BatchError, InputLine
 from stellwerk.wire.decode import decode
 
@@ -62,6 +62,7 @@ class Findings:
         if len(line) > self.longest:
             self._wrong("line_too_long", f"The line has more than {self.longest} bytes.")
             return
+        _require_text(line)
         read = decode(line, InputLine)
         if read.url not in (f"/v1{self.path}", f"/v2{self.path}"):
             self._wrong(
@@ -96,6 +97,16 @@ class Findings:
         if len(self.errors) < MOST_ERRORS:
             number = self.number if line else None
             self.errors.append(BatchError(code=code, line=number, message=message, param=param))
+
+
+def _require_text(line: bytes) -> None:
+    """What is in a field that nobody knows yet is read later, and must not fail then."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(
+            f"The line is not UTF-8 (its byte {error.start}).", code="invalid_json"
+        ) from error
 
 
 def _repeated(ids: "array[int]") -> list[int]:

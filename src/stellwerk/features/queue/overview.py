@@ -1,11 +1,13 @@
 """What the whole queue looks like, for those who run it."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from stellwerk.base.errors import InvalidRequestError
 from stellwerk.data.database import Database
 from stellwerk.features.keys.errors import UnknownProjectError
 from stellwerk.features.queue.tables import queue_projects
@@ -87,6 +89,9 @@ class Overview:
 
     async def allow(self, project: str, changes: dict[str, float]) -> dict[str, Any]:
         """Set a project's `weight` and the most urgent level that its keys may ask for."""
+        if not math.isfinite(changes.get("weight", 1)):
+            # It would be every turn's from then on.
+            raise InvalidRequestError("`weight` is no number.", param="weight")
         async with self._database.begin() as connection:
             found = await connection.scalar(PROJECT, {"name": project})
             if found is None:

@@ -58,7 +58,7 @@ ERROR = "select answer from requests where id = $1 and state in ('failed', 'canc
 
 DELIVERED = """
     with gone as (
-        delete from requests where id = $1 and held and retention = 0 and finished_at is not null
+        delete from requests where id = $1 and retention = 0 and finished_at is not null
     )
     update requests set held = false,
         purge_at = least(purge_at, now() + make_interval(secs => $2::int))

@@ -52,10 +52,14 @@ class Queue:
         """
         if await self._gather.submit(new):
             return new.id
+        # Else it expired between the two statements.
+        return await self.known(new) or await self.submit(new)
+
+    async def known(self, new: NewRequest) -> str | None:
+        """The earlier request with this `idempotency_key`. Raises `IdempotencyMismatchError`."""
         rows = await self._reading.fetch(reading.IDEMPOTENT, new.key_id, new.idempotency_key)
         if not rows:
-            # It expired between the two statements.
-            return await self.submit(new)
+            return None
         [(name, operation, digest)] = rows
         if (operation, digest) != (new.operation, new.digest):
             raise IdempotencyMismatchError(
@@ -127,17 +131,21 @@ class Queue:
         return Events(fence, rows[0]["first"], rows[-1]["last"], data)
 
     async def delivered(self, name: str, keep: int) -> None:
-        """A caller has had the answer of a held request: it is kept for `keep` seconds more.
+        """A caller has had the answer: of a held request, it is kept for `keep` seconds more.
 
-        What was to be kept for no time is deleted at once.
+        What was to be kept for no time is deleted at once, whoever had it.
         """
         await self._writing.fetch(reading.DELIVERED, name, keep)
 
     async def cancel(self, key_id: str, name: str) -> Request:
         """End a waiting request; have a running one ended. One that has ended stays as it is."""
-        await self._writing.fetch(END_WAITING, *CANCELLED, name, key_id)
-        await self._writing.fetch(reading.CANCEL, name, key_id)
-        return await self.get(key_id, name)
+        while True:
+            await self._writing.fetch(END_WAITING, *CANCELLED, name, key_id)
+            await self._writing.fetch(reading.CANCEL, name, key_id)
+            request = await self.get(key_id, name)
+            if request.state.final or request.state is State.CANCELLING:
+                return request
+            # Between the two, a running one was put back into the line.
 
     async def delete(self, key_id: str, name: str) -> None:
         """Delete a request that does not run. Raises `RequestLiveError` for one that does."""

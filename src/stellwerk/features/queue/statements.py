@@ -78,12 +78,15 @@ PROGRESS = f"""
     returning requests.id
 """
 
+# Seconds in which an answer that is not to be kept has to be fetched.
+FETCHED = 60
+
 # `retention` says how long what ended is kept; a batch has to know what its rows held. A trigger on
 # `finished_at` writes down that a webhook is to be called.
-_ENDED = """
+_ENDED = f"""
     worker = null, body = case when batch_id is not null then body end, run_at = null,
     finished_at = clock_timestamp(),
-    purge_at = clock_timestamp() + make_interval(secs => retention)
+    purge_at = clock_timestamp() + make_interval(secs => coalesce(nullif(retention, 0), {FETCHED}))
 """
 
 FINISH = f"""

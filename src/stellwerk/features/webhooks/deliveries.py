@@ -21,7 +21,7 @@ LOOKED_AT = 500
 TAKE = """
     with due as (
         select id, project_id, next_at from webhook_deliveries
-        where next_at <= now() order by next_at limit $3
+        where next_at <= now() and project_id <> all($5) order by next_at limit $3
     ),
     ranked as (
         select id, row_number() over (partition by project_id order by next_at) as number from due
@@ -33,7 +33,8 @@ TAKE = """
     )
     update webhook_deliveries set attempts = attempts + 1, next_at = now() + $2::interval
     from locked where webhook_deliveries.id = locked.id
-    returning webhook_deliveries.id, attempts, url, type, data, created_at, array(
+    returning webhook_deliveries.id, webhook_deliveries.project_id, attempts, url, type, data,
+        created_at, array(
         select secret from webhook_secrets
         where webhook_secrets.project_id = webhook_deliveries.project_id
             and (expires_at is null or expires_at > now())
@@ -73,9 +74,12 @@ class Deliveries:
     async def close(self) -> None:
         await self._line.close()
 
-    async def take(self, most: int) -> Sequence[Due]:
-        """Up to `most` deliveries whose time has come; they are this worker's for a lease."""
-        rows = await self._line.fetch(TAKE, most, LEASE, LOOKED_AT, EACH)
+    async def take(self, most: int, busy: Sequence[str] = ()) -> Sequence[Due]:
+        """Up to `most` deliveries whose time has come; they are this worker's for a lease.
+
+        Those of `busy` projects, which have enough under way, are left for later.
+        """
+        rows = await self._line.fetch(TAKE, most, LEASE, LOOKED_AT, EACH, list(busy))
         return [Due(**{**row, "secrets": tuple(row["secrets"])}) for row in rows]
 
     async def end(self, due: Due, status: int | None, error: str | None) -> None:

@@ -13,6 +13,7 @@ class Due:
     """A delivery whose time has come. Only who names its `attempts` may write of it."""
 
     id: str
+    project_id: str
     attempts: int
     url: str
     type: str
