@@ -1,6 +1,7 @@
 """Sinks that keep an answer instead of sending it."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -15,6 +16,8 @@ Append = Callable[[int, int, bytes], Awaitable[None]]
 
 # Seconds for which events are gathered, and bytes that need not wait for that.
 GATHER, ENOUGH = 0.05, 16_384
+# Of an event: servers end lines in one way or the other.
+END = re.compile(rb"\r?\n\r?\n")
 
 
 class Storing:
@@ -82,10 +85,9 @@ class StoringEvents(Storing):
             # The model answered at once, whatever was asked of it.
             self._keep(chunk)
             return
-        *events, self._rest = (self._rest + chunk).split(b"\n\n")
+        *events, self._rest = END.split(self._rest + chunk)
         for event in events:
-            if event.strip():
-                self._add(event.lstrip(b"\n"))
+            self._add(event)
         if self._later is not None and self._later.done():
             # An append that failed ends the operation.
             self._later.result()
@@ -95,8 +97,7 @@ class StoringEvents(Storing):
             self._later = asyncio.create_task(self._flush_later())
 
     async def end(self) -> None:
-        if self._rest.strip():
-            self._add(self._rest.strip(b"\n"))
+        self._add(self._rest)
         await self._flush()
         if self._broken is not None:
             raise self._broken
@@ -107,12 +108,16 @@ class StoringEvents(Storing):
             await asyncio.gather(self._later, return_exceptions=True)
 
     def _add(self, event: bytes) -> None:
-        if b"event: error" in event.splitlines():
+        # The ids are ours, whatever the model's server numbers.
+        lines = [line for line in event.splitlines() if line and not line.startswith(b"id:")]
+        if not lines:
+            return
+        if b"event: error" in lines:
             # It is not stored: whether there is another attempt is for the queue to say.
             self._broken = _broken(event)
             return
         self._number += 1
-        marked = b"id: %d-%d\n%b\n\n" % (self._fence, self._number, event)
+        marked = b"id: %d-%d\n%b\n\n" % (self._fence, self._number, b"\n".join(lines))
         self._keep(marked)
         self._pending.append(marked)
         self._size_pending += len(marked)
