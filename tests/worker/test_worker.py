@@ -201,9 +201,12 @@ async def test_a_key_that_is_gone_cancels(line: Line) -> None:
     assert (request.state, answer.status) == (State.CANCELLED, 401)
 
 
-async def test_a_handler_that_breaks_is_told_without_its_text(line: Line) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
+async def test_a_handler_that_breaks_is_told_without_its_text(
+    line: Line, error: type[BaseException]
+) -> None:
     async def broken(_: Job, __: Sink) -> None:
-        raise ZeroDivisionError("a secret")
+        raise error("a secret")
 
     name = await line.put()
     async with line.working(broken):

@@ -46,8 +46,12 @@ class Attempt:
         if self._handling.cancelled():
             if self.end is End.CANCELLED:
                 return failed(self.job, RequestCancelledError(), State.CANCELLED)
-            return None
-        error = self._handling.exception()
+            if self.end is not None:
+                return None
+            # Something in it gave up by itself; the claim would be held for ever.
+            error: BaseException | None = asyncio.CancelledError()
+        else:
+            error = self._handling.exception()
         if error is None:
             return Outcome(self.job.id, self.job.fence, State.COMPLETED, self.sink.answer)
         if not isinstance(error, StellwerkError):
