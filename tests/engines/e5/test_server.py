@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from stellwerk.engines.e5.spec import weights
-from tests.engines.e5.conftest import LIMIT, Client, Engine, connect, end, first_word, start
+from tests.engines.child import Child, connect, start
+from tests.engines.e5.conftest import LIMIT, Client
 
 LONG = [f"Der Zug Nummer {number} fährt über die Brücke." for number in range(400)]
 
@@ -80,9 +81,9 @@ async def test_bad_input_names_the_field(client: Client, given: object, param: s
     assert (status, error["param"]) == (400, param)
 
 
-async def test_the_secret_is_asked_for(engine: Engine) -> None:
+async def test_the_secret_is_asked_for(engine: Child) -> None:
     async with (
-        connect(engine.directory, "wrong") as session,
+        connect(engine.socket, "wrong") as session,
         session.post("/v1/embeddings", json={"model": "e5", "input": "a"}) as answer,
     ):
         assert answer.status == 401
@@ -98,7 +99,7 @@ async def test_a_short_request_does_not_wait_for_a_long_one(client: Client) -> N
         await long
 
 
-async def test_a_client_that_hangs_up_stops_the_work(client: Client, engine: Engine) -> None:
+async def test_a_client_that_hangs_up_stops_the_work(client: Client, engine: Child) -> None:
     process = psutil.Process(engine.process.pid)
     long = asyncio.create_task(client.post(input=LONG * 5))
     await asyncio.sleep(0.3)
@@ -117,36 +118,36 @@ async def until_idle(process: psutil.Process) -> None:
 
 
 async def test_asked_to_stop_it_finishes_its_requests(tmp_path: Path) -> None:
-    process = start(tmp_path)
-    assert first_word(process) == {"ready": True}
-    async with asyncio.timeout(LIMIT), connect(tmp_path) as session:
+    child = start("e5", tmp_path, threads=1)
+    assert child.first_word() == {"ready": True}
+    async with asyncio.timeout(LIMIT), connect(child.socket) as session:
         running = asyncio.create_task(Client(session).post(input=LONG[:48]))
         await asyncio.sleep(0.05)
         assert not running.done()
-        process.terminate()
+        child.process.terminate()
         assert len((await running)["data"]) == 48
-    assert await asyncio.to_thread(end, process) == 0
+    assert await asyncio.to_thread(child.end) == 0
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
-    process = start(tmp_path)
-    assert first_word(process) == {"ready": True}
-    assert end(process) == 0
+    child = start("e5", tmp_path, threads=1)
+    assert child.first_word() == {"ready": True}
+    assert child.end() == 0
 
 
 def test_bad_weights_are_told_to_the_parent(tmp_path: Path) -> None:
     bad = tmp_path / "bad.bin"
     bad.write_bytes(b"nothing")
-    process = start(tmp_path, files=[str(bad)])
-    assert "does not hold weights" in first_word(process)["error"]
-    assert end(process) == 1
+    child = start("e5", tmp_path, bad)
+    assert "does not hold weights" in child.first_word()["error"]
+    assert child.end() == 1
 
 
 def test_a_given_file_is_used(tmp_path: Path) -> None:
     given = tmp_path / "e5-small-q4.bin"
     given.symlink_to(weights(()))
-    process = start(tmp_path, files=[str(given)])
-    assert first_word(process) == {"ready": True}
-    maps = {Path(each.path).name for each in psutil.Process(process.pid).memory_maps()}
-    assert end(process) == 0
+    child = start("e5", tmp_path, given)
+    assert child.first_word() == {"ready": True}
+    maps = {Path(each.path).name for each in psutil.Process(child.process.pid).memory_maps()}
+    assert child.end() == 0
     assert "e5-small-q4.bin" in maps

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,66 +11,22 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-SECRET = "only-for-this-test"
-# Generous: a machine that runs other tests beside these may take many times its usual time.
-LIMIT = 280
+from tests.engines.child import LIMIT, connect, running
+
 TINY = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CODER = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
 
 
-def start(socket: Path, *files: Path, **options: Any) -> "subprocess.Popen[bytes]":
-    """Start an engine; the next line on its standard output says whether it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stellwerk.engines.llama"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    orders = {
-        "model": "m",
-        "socket": str(socket),
-        "secret": SECRET,
-        "threads": 2,
-        "files": [str(file) for file in files],
-        "options": options,
-    }
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(orders).encode() + b"\n")
-    process.stdin.flush()
-    return process
-
-
-def first_word(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    assert process.stdout is not None
-    word: dict[str, Any] = json.loads(process.stdout.readline())
-    return word
-
-
-def end(process: "subprocess.Popen[bytes]") -> int:
-    """Let go of the engine's life-line and give its exit status."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    status = process.wait(LIMIT)
-    process.stdout.close()
-    return status
-
-
-def running(directory: Path, file: Path, **options: Any) -> Iterator[Path]:
-    socket = directory / "e.sock"
-    process = start(socket, file, **options)
-    assert first_word(process) == {"ready": True}
-    yield socket
-    end(process)
-
-
 @pytest.fixture(scope="session")
 def tiny_socket(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Path]:
-    yield from running(tmp_path_factory.mktemp("t"), weights / TINY, context=2048)
+    with running("llama", tmp_path_factory.mktemp("t"), weights / TINY, context=2048) as child:
+        yield child.socket
 
 
 @pytest.fixture(scope="session")
 def coder_socket(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Path]:
-    yield from running(tmp_path_factory.mktemp("q"), weights / CODER)
+    with running("llama", tmp_path_factory.mktemp("q"), weights / CODER) as child:
+        yield child.socket
 
 
 @dataclass
@@ -133,14 +87,6 @@ class Client:
         assert answer["detail"] == answer["error"]["message"]
         assert answer["error"]["type"] == "invalid_request_error"
         return dict(answer["error"])
-
-
-def connect(socket: Path, secret: str = SECRET) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        "http://engine",
-        connector=aiohttp.UnixConnector(str(socket)),
-        headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
-    )
 
 
 @pytest_asyncio.fixture

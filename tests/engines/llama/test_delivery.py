@@ -16,7 +16,8 @@ from stellwerk.engines.llama.completions import completions
 from stellwerk.engines.llama.model import Model
 from stellwerk.engines.llama.native import Native
 from stellwerk.engines.llama.options import Options
-from tests.engines.llama.conftest import SECRET, Client, connect, user
+from tests.engines.child import SECRET, connect
+from tests.engines.llama.conftest import Client, user
 
 PIECE = {"choices": [{"index": 0, "delta": {"content": "Well"}, "finish_reason": None}]}
 TROUBLE = {"error": {"code": 500, "message": "Out of breath.", "type": "server_error"}}

@@ -5,41 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.llama.conftest import (
-    LIMIT,
-    TINY,
-    Client,
-    connect,
-    end,
-    first_word,
-    running,
-    start,
-    user,
-)
+from tests.engines.child import LIMIT, connect, running, start
+from tests.engines.llama.conftest import TINY, Client, user
 
 
 @pytest.mark.parametrize("content", [b"", b"GGUF", b"no weights"])
 def test_broken_weights_are_said_to_be(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "weights.gguf"
     file.write_bytes(content)
-    process = start(tmp_path / "e.sock", file)
-    assert "weights.gguf" in first_word(process)["error"]
-    assert end(process) == 1
+    child = start("llama", tmp_path, file)
+    assert "weights.gguf" in child.first_word()["error"]
+    assert child.end() == 1
 
 
 def test_cut_weights_are_said_to_be(tmp_path: Path, weights: Path) -> None:
     file = tmp_path / "weights.gguf"
     with (weights / TINY).open("rb") as whole:
         file.write_bytes(whole.read(4_000_000))
-    process = start(tmp_path / "e.sock", file)
-    assert "error" in first_word(process)
-    assert end(process) == 1
+    child = start("llama", tmp_path, file)
+    assert "error" in child.first_word()
+    assert child.end() == 1
 
 
 def test_a_wrong_option_is_said_to_be(tmp_path: Path, weights: Path) -> None:
-    process = start(tmp_path / "e.sock", weights / TINY, slot=2)
-    assert "slot" in first_word(process)["error"]
-    assert end(process) == 1
+    child = start("llama", tmp_path, weights / TINY, slot=2)
+    assert "slot" in child.first_word()["error"]
+    assert child.end() == 1
 
 
 async def test_only_who_knows_the_secret_is_served(tiny_socket: Path) -> None:
@@ -49,12 +40,12 @@ async def test_only_who_knows_the_secret_is_served(tiny_socket: Path) -> None:
 
 
 def test_a_clean_end_leaves_nothing(tmp_path: Path, weights: Path) -> None:
-    process = start(tmp_path / "e.sock", weights / TINY, context=256, slots=1)
-    assert first_word(process) == {"ready": True}
-    assert (tmp_path / "e.sock").exists()
-    process.terminate()
-    assert process.wait(LIMIT) == 0
-    end(process)
+    child = start("llama", tmp_path, weights / TINY, context=256, slots=1)
+    assert child.first_word() == {"ready": True}
+    assert child.socket.exists()
+    child.process.terminate()
+    assert child.process.wait(LIMIT) == 0
+    child.end()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,8 +60,8 @@ async def test_a_client_that_hangs_up_frees_the_slot(
         "logit_bias": {"2": -100},
         "stream": True,
     }
-    for socket in running(tmp_path, weights / TINY, slots=1):
-        async with asyncio.timeout(LIMIT), connect(socket) as session:
+    with running("llama", tmp_path, weights / TINY, slots=1) as child:
+        async with asyncio.timeout(LIMIT), connect(child.socket) as session:
             client = Client(session)
             await client.chat(user("hi"), max_tokens=1)
             gone = asyncio.create_task(client.stream("/v1/chat/completions", **endless))

@@ -1,57 +1,28 @@
 """The engine's child process, as its parent starts it."""
 
 import base64
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from tests import documents
+from tests.engines.child import connect, running
 
-SECRET = "only-for-this-test"
 FILES = ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")
 
 
 @pytest.fixture(scope="module")
 def engine(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    socket = tmp_path_factory.mktemp("ocr") / "e.sock"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stellwerk.engines.ocr"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    orders = {
-        "model": "reader",
-        "socket": str(socket),
-        "secret": SECRET,
-        "threads": 2,
-        "files": [str(weights / name) for name in FILES],
-    }
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(orders).encode() + b"\n")
-    process.stdin.flush()
-    assert json.loads(process.stdout.readline()) == {"ready": True}
-    yield socket
-    process.stdin.close()
-    process.wait(60)
-    process.stdout.close()
+    files = [weights / name for name in FILES]
+    with running("ocr", tmp_path_factory.mktemp("ocr"), *files) as child:
+        yield child.socket
 
 
 async def post(socket: Path, document: Any) -> tuple[int, Any]:
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session,
-        session.post(
-            "http://engine/v1/ocr",
-            json={"model": "reader", "document": document},
-            headers={"Authorization": f"Bearer {SECRET}"},
-        ) as answer,
-    ):
+    asked = {"model": "reader", "document": document}
+    async with connect(socket) as session, session.post("/v1/ocr", json=asked) as answer:
         return answer.status, await answer.json()
 
 
@@ -68,7 +39,7 @@ async def test_a_picture_is_read(engine: Path) -> None:
     assert (page["markdown"], page["index"]) == ("Gleis 17", 0)
     assert page["dimensions"] == {"width": 600, "height": 300}
     assert region["text"] == "Gleis 17"
-    assert (answer["model"], answer["usage_info"]["doc_size_bytes"]) == ("reader", len(data))
+    assert (answer["model"], answer["usage_info"]["doc_size_bytes"]) == ("ocr", len(data))
     nested = {"type": "image_url", "image_url": {"url": uri(data)}}
     assert (await post(engine, nested))[1]["pages"] == [page]
 

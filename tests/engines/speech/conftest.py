@@ -1,12 +1,9 @@
-"""An engine child as its parent starts it, and a client that may talk to it."""
+"""An engine child, and a client that may talk to it."""
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,45 +13,19 @@ import pytest
 import pytest_asyncio
 
 from stellwerk.wire.form import Part, write_parts
+from tests.engines.child import Child, connect, running
 
 FORM = "multipart/form-data; boundary=b"
-SECRET = "only-for-this-test"
 LIMIT = 250
 LONGEST = 700
 FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
 
 
-@dataclass
-class Engine:
-    process: "subprocess.Popen[bytes]"
-    socket: Path
-
-
 @pytest.fixture(scope="module")
-def engine(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    socket = tmp_path_factory.mktemp("speech") / "e.sock"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stellwerk.engines.speech"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    orders = {
-        "model": "whisper-base",
-        "socket": str(socket),
-        "secret": SECRET,
-        "threads": 2,
-        "files": [str(weights / f"whisper-base.{name}") for name in FILES],
-        "options": {"longest": LONGEST},
-    }
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(orders).encode() + b"\n")
-    process.stdin.flush()
-    assert json.loads(process.stdout.readline()) == {"ready": True}
-    yield Engine(process, socket)
-    process.stdin.close()
-    process.wait(60)
-    process.stdout.close()
+def engine(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    files = [weights / f"whisper-base.{name}" for name in FILES]
+    with running("speech", tmp_path_factory.mktemp("speech"), *files, longest=LONGEST) as child:
+        yield child
 
 
 class Client:
@@ -88,17 +59,12 @@ class Client:
 
 
 @asynccontextmanager
-async def opened(engine: Engine, limit: float = LIMIT) -> AsyncIterator[Client]:
-    async with aiohttp.ClientSession(
-        "http://engine",
-        connector=aiohttp.UnixConnector(str(engine.socket)),
-        headers={"Authorization": f"Bearer {SECRET}"},
-        timeout=aiohttp.ClientTimeout(total=limit),
-    ) as session:
+async def opened(engine: Child, limit: float = LIMIT) -> AsyncIterator[Client]:
+    async with connect(engine.socket, limit=limit) as session:
         yield Client(session)
 
 
 @pytest_asyncio.fixture
-async def client(engine: Engine) -> AsyncIterator[Client]:
+async def client(engine: Child) -> AsyncIterator[Client]:
     async with asyncio.timeout(LIMIT), opened(engine) as made:
         yield made

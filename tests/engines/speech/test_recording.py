@@ -1,5 +1,7 @@
+import socket
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,6 +107,59 @@ def test_a_file_that_is_cut_off_counts_as_far_as_it_goes(form: str) -> None:
     file = encoded(CLIP, form)
     sound = decoded(file[: len(file) * 2 // 3])
     assert 0.3 * len(CLIP) < len(sound) < 0.9 * len(CLIP)
+
+
+def test_recordings_one_behind_the_other() -> None:
+    first, second = encoded(CLIP, "mp3", rate=44_100, channels=2), encoded(CLIP, "mp3", rate=22_050)
+    sound = decoded(first + second)
+    assert len(sound) == pytest.approx(2 * len(CLIP), abs=0.3 * RATE)
+    for half in np.array_split(sound, 2):
+        assert alike(half) > 0.9
+
+
+def test_too_few_samples_for_speech() -> None:
+    """A minute of memory for each of them is what this file of a few bytes would take."""
+    file = bytearray(encoded(CLIP))
+    file[24:28] = (1).to_bytes(4, "little")
+    with pytest.raises(RecordingError, match="1 samples a second"):
+        decoded(bytes(file))
+
+
+@pytest.mark.parametrize("scheme", ["file://", ""])
+@pytest.mark.parametrize("form", ["hls", "concat", "dash"])
+def test_a_list_of_files_of_this_machine_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, scheme: str
+) -> None:
+    (tmp_path / "secret.wav").write_bytes(encoded(CLIP))
+    monkeypatch.chdir(tmp_path)
+    for place in (f"{scheme}{tmp_path}/secret.wav", f"{scheme}secret.wav"):
+        with pytest.raises(RecordingError):
+            decoded(playlist(form, place))
+
+
+@pytest.mark.parametrize("form", ["hls", "concat", "dash", "sdp"])
+def test_a_list_of_addresses_is_not_called(form: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        with pytest.raises(RecordingError):
+            decoded(playlist(form, f"http://127.0.0.1:{port}/a.wav"))
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def playlist(form: str, place: str) -> bytes:
+    """A text that FFmpeg takes for a recording made of other files."""
+    return {
+        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{place}\n#EXT-X-ENDLIST\n",
+        "concat": f"ffconcat version 1.0\nfile '{place}'\n",
+        "dash": '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        'mediaPresentationDuration="PT3S"><Period><AdaptationSet mimeType="audio/wav">'
+        f'<Representation id="1" bandwidth="9"><BaseURL>{place}</BaseURL><SegmentBase/>'
+        "</Representation></AdaptationSet></Period></MPD>",
+        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=a\nc=IN IP4 127.0.0.1\nt=0 0\n"
+        f"m=audio {place.rpartition(':')[2].partition('/')[0]} RTP/AVP 0\n",
+    }[form].encode()
 
 
 def test_damage_in_the_middle_is_passed_over() -> None:

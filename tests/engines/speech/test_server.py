@@ -6,7 +6,8 @@ import psutil
 import pytest
 
 from stellwerk.wire.form import Part, write_parts
-from tests.engines.speech.conftest import FORM, LONGEST, SECRET, Client, Engine, opened
+from tests.engines.child import SECRET, Child
+from tests.engines.speech.conftest import FORM, LONGEST, Client, opened
 from tests.sound import (
     AUSTEN,
     RATE,
@@ -93,7 +94,7 @@ async def test_subtitles_and_likelihoods(client: Client) -> None:
     assert all(-5 < word["logprob"] <= 0 for word in answer["logprobs"])
 
 
-async def test_how_far_it_is_is_told_before_the_answer(engine: Engine) -> None:
+async def test_how_far_it_is_is_told_before_the_answer(engine: Child) -> None:
     sound = np.concatenate([samples(austen(SHORT)), silence(3), samples(austen(OTHER))])
     parts = [Part("model", b"m"), Part("language", b"en"), Part("file", encoded(sound), "a.wav")]
     body = write_parts(parts, FORM)
@@ -152,9 +153,7 @@ async def test_refusals(
     assert answer["error"]["param"] == param
 
 
-async def test_a_long_recording_does_not_hold_up_a_short_one(
-    client: Client, engine: Engine
-) -> None:
+async def test_a_long_recording_does_not_hold_up_a_short_one(client: Client, engine: Child) -> None:
     """Windows take turns, and a request that is given up stops."""
     clip = np.concatenate([samples(austen(name)) for name in AUSTEN])
     long = asyncio.create_task(client.post(encoded(np.tile(clip, 20)), language="en"))
@@ -176,7 +175,7 @@ async def test_a_long_recording_does_not_hold_up_a_short_one(
 
 @pytest.mark.long
 @pytest.mark.timeout(2700)
-async def test_ten_minutes_take_no_more_memory_than_five(engine: Engine) -> None:
+async def test_ten_minutes_take_no_more_memory_than_five(engine: Child) -> None:
     clip = np.concatenate([samples(austen(name)) for name in AUSTEN])
     process = psutil.Process(engine.process.pid)
     used = []
@@ -192,7 +191,7 @@ async def test_ten_minutes_take_no_more_memory_than_five(engine: Engine) -> None
 
 @pytest.mark.long
 @pytest.mark.timeout(2700)
-async def test_500_requests_leave_nothing_behind(engine: Engine) -> None:
+async def test_500_requests_leave_nothing_behind(engine: Child) -> None:
     """The allocator settles in the first hundred; what is kept for each request shows later."""
     process = psutil.Process(engine.process.pid)
     file, used = austen(SHORT), []

@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
-from faster_whisper import WhisperModel
 from faster_whisper.transcribe import restore_speech_timestamps
-from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 from stellwerk.engines.speech.job import Job
-from stellwerk.engines.speech.recording import RATE, Sound, Stretch, stretches, told_length
+from stellwerk.engines.speech.model import Model, most_tokens
+from stellwerk.engines.speech.recording import RATE, Stretch, stretches, told_length
+from stellwerk.engines.speech.voiced import voiced
 from stellwerk.wire.audio import Word
 
 T = TypeVar("T")
@@ -60,32 +60,37 @@ class Listener:
         with TemporaryDirectory(prefix="stellwerk-speech-") as directory:
             for name, path in files.items():
                 Path(directory, name).symlink_to(path.resolve())
-            self._model: Any = WhisperModel(
-                directory, device="cpu", compute_type="int8", cpu_threads=threads
-            )
+            self._model = Model(directory, threads)
         self._beam_size = beam_size
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="whisper")
+        # One too: each thread keeps some of the memory that it ever had.
+        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decoder")
         self.languages: list[str] = self._model.supported_languages
 
     def close(self) -> None:
-        """End the thread; what waits for it is given up."""
+        """End the threads; what waits for them is given up."""
         self._thread.shutdown(cancel_futures=True)
+        self._decoder.shutdown(cancel_futures=True)
 
     async def hear(self, job: Job, progress: Progress, longest: float) -> AsyncGenerator[Heard]:
         """The segments in order, as they are understood; `progress` tells the rest."""
         progress.language = job.language
         progress.context = job.prompt
-        progress.whole = await asyncio.to_thread(told_length, job.file)
+        progress.whole = await self._decode(told_length, job.file)
         parts = stretches(job.file, longest)
         # Decoding is cheap beside the model, so it may run while the model works for others.
-        while (stretch := await asyncio.to_thread(next, parts, None)) is not None:
+        while (stretch := await self._decode(next, parts, None)) is not None:
             progress.duration = stretch.end
-            spoken = await self._run(speech, stretch.sound, job)
+            spoken = await self._run(voiced, stretch.sound, job.vad)
+            # In silence and noise the model would invent a text.
             if not spoken:
                 continue
             heard = await self._run(self._begin, stretch, spoken, job, progress)
             while (segment := await self._run(next, heard, None)) is not None:
                 yield segment
+
+    async def _decode(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._decoder, work, *arguments)
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
@@ -93,30 +98,20 @@ class Listener:
     def _begin(
         self, stretch: Stretch, spoken: list[dict[str, int]], job: Job, progress: Progress
     ) -> Iterator[Heard]:
-        found, info = self._model.transcribe(
-            np.concatenate([stretch.sound[part["start"] : part["end"]] for part in spoken]),
+        sound = np.concatenate([stretch.sound[part["start"] : part["end"]] for part in spoken])
+        seconds = len(sound) / RATE
+        found, info = self._model.for_sound(seconds).transcribe(
+            sound,
             language=progress.language,
             task=job.task,
             beam_size=self._beam_size,
             temperature=[job.temperature] if job.temperature else list(TEMPERATURES),
             initial_prompt=progress.context,
             word_timestamps=job.times_words,
+            max_new_tokens=most_tokens(seconds),
         )
         progress.language = info.language
         return _placed(restore_speech_timestamps(found, spoken, RATE), stretch, progress)
-
-
-def speech(sound: Sound, job: Job) -> list[dict[str, int]]:
-    """Where somebody speaks, in samples. In silence and noise the model would invent a text."""
-    options = VadOptions()
-    if job.vad is not None:
-        options = VadOptions(
-            threshold=job.vad.threshold,
-            min_silence_duration_ms=job.vad.silence_duration_ms,
-            speech_pad_ms=job.vad.prefix_padding_ms,
-        )
-    found: list[dict[str, int]] = get_speech_timestamps(sound, options)
-    return found
 
 
 def _placed(segments: Iterable[Any], stretch: Stretch, progress: Progress) -> Iterator[Heard]:

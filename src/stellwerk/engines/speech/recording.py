@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import av
@@ -20,6 +20,10 @@ RATE = 16_000
 # Seconds that are in memory at once. At most this much is looked at together, so longer texts cost
 # no more memory; cuts are rare enough to harm no sentence.
 STRETCH = 300
+# Samples a second, at least. From fewer, a small file would become a sound that fills the memory.
+SLOWEST = 1000
+# A playlist names files and addresses, and FFmpeg would open them: with no protocol it cannot.
+ALONE = {"protocol_whitelist": "none"}
 # The end of a stretch in which its cut is looked for, and how long a quiet moment is.
 SEARCH, MOMENT = 30, 0.2
 
@@ -42,7 +46,7 @@ def told_length(file: bytes) -> float | None:
     It may say anything: nothing may depend on it but what people are told.
     """
     try:
-        with av.open(BytesIO(file), mode="r", metadata_errors="ignore") as container:
+        with _opened(file) as container:
             told = container.duration
     except (av.error.FFmpegError, ValueError):
         return None
@@ -81,25 +85,41 @@ def quiet_place(sound: Sound) -> int:
     return len(sound) - len(tail) + quietest * moment + moment // 2
 
 
+def _opened(file: bytes) -> Any:
+    return av.open(BytesIO(file), mode="r", metadata_errors="ignore", options=ALONE)
+
+
 def _pieces(file: bytes) -> Iterator[Sound]:
     if not file:
         raise RecordingError("the file is empty.")
     try:
-        with av.open(BytesIO(file), mode="r", metadata_errors="ignore") as container:
+        with _opened(file) as container:
             if not container.streams.audio:
                 raise RecordingError("the file has no sound track.")
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-            for frame in chain(_frames(container), [None]):
-                for made in resampler.resample(frame):
-                    yield made.to_ndarray()[0].astype(np.float32) / 32768
+            for made in _resampled(_frames(container)):
+                yield made.to_ndarray()[0].astype(np.float32) / 32768
     except (av.error.FFmpegError, ValueError) as error:
         raise RecordingError("it is not a recording that can be read, or is damaged.") from error
 
 
-def _frames(container: Any) -> Iterator[Any]:
+def _resampled(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
+    """At our rate, also where recordings of other kinds were put one behind the other."""
+    for _, alike in groupby(frames, _kind):
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        for frame in chain(alike, [None]):
+            yield from resampler.resample(frame)
+
+
+def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:
+    if frame.sample_rate < SLOWEST:
+        raise RecordingError(f"it has {frame.sample_rate} samples a second, too few for speech.")
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _frames(container: Any) -> Iterator[av.AudioFrame]:
     """The frames that can be decoded; what is damaged in the middle is passed over."""
     for packet in _packets(container):
-        with suppress(av.error.InvalidDataError):
+        with suppress(av.error.FFmpegError):
             for frame in packet.decode():
                 # Damaged files have times that go back, which the resampler refuses.
                 frame.pts = None

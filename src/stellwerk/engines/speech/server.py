@@ -10,6 +10,7 @@ from stellwerk.engines.host import Interim, Orders, application
 from stellwerk.engines.speech.answer import Transcript, event
 from stellwerk.engines.speech.job import Job, transcription, translation
 from stellwerk.engines.speech.listener import Heard, Listener, Progress
+from stellwerk.engines.speech.memory import share_memory_between_threads
 from stellwerk.engines.speech.spec import names, options_of
 from stellwerk.wire.audio import TextDelta, TranscriptionRequest, TranslationRequest
 from stellwerk.wire.errors import error_event
@@ -21,6 +22,7 @@ EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 async def load(orders: Orders) -> web.Application:
     """Load the weights; the application answers recordings with them."""
     options = options_of(orders.options)
+    share_memory_between_threads()
     listener = Listener(names(orders.files), orders.threads, options.beam_size)
 
     async def transcriptions(request: web.Request) -> web.StreamResponse:
