@@ -5,10 +5,11 @@ import time
 import httpx
 import numpy as np
 import openai
+import psutil
 import pytest
 from openai import AzureOpenAI, OpenAI
 
-from tests.contract.conftest import CHAT, SPEECH
+from tests.contract.conftest import CHAT, SPEECH, STARTERS
 from tests.server import Server
 from tests.sound import AUSTEN, austen, encoded, samples, word_errors
 
@@ -54,6 +55,18 @@ def test_a_stream(client: OpenAI) -> None:
     )
 
 
+BASES = {"/v2/audio": [SPEECH], "/audio": [SPEECH], "/v1": STARTERS, "/v2/coding": STARTERS}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_the_sdk_below_every_base_url(server: Server, base: str) -> None:
+    with OpenAI(api_key=server.admin_key, base_url=f"{server.url}{base}", max_retries=0) as client:
+        assert {model.id for model in client.models.list()} == set(BASES[base])
+        assert heard(client.audio.transcriptions.create(model="whisper-1", file=FILE).text)
+        translated = client.audio.translations.create(model="whisper-1", file=FILE)
+        assert translated.model_dump()["task"] == "translate"
+
+
 @pytest.mark.parametrize("prefix", ["/v1", "/v2/audio", "/v1/audio", "/audio", "", "/v2/coding"])
 @pytest.mark.parametrize("verb", ["transcriptions", "translations"])
 def test_other_base_urls(server: Server, prefix: str, verb: str) -> None:
@@ -86,6 +99,30 @@ def test_errors_are_the_sdk_s_own(client: OpenAI) -> None:
         client.audio.transcriptions.create(
             model="whisper-1", file=FILE, response_format="diarized_json"
         )
+
+
+def test_who_hangs_up_is_no_longer_heard(server: Server) -> None:
+    """The model rests, though the recording would have kept it busy for minutes."""
+    long = encoded(np.concatenate([samples(austen(name)) for name in AUSTEN] * 20), "flac")
+    with httpx.Client(base_url=server.url, headers={"api-key": server.admin_key}) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post(
+                "/v2/audio/transcriptions",
+                files={"file": ("a.flac", long)},
+                data={"model": "whisper-1"},
+                timeout=httpx.Timeout(60, read=3),
+            )
+        [engine] = [
+            child
+            for child in psutil.Process(server.process.pid).children(recursive=True)
+            if "stellwerk.engines.speech" in child.cmdline()
+        ]
+        for _ in range(120):
+            before = engine.cpu_times().user
+            time.sleep(0.5)
+            if engine.cpu_times().user - before < 0.02:
+                return
+    pytest.fail("the engine still works for a client that has gone")
 
 
 def test_the_wrong_kind_of_body(server: Server) -> None:

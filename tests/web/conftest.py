@@ -135,6 +135,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             engines=nothing_loaded,
             exposition=exposition(registry, nothing_loaded, metrics.flush, Overview(database)),
             max_body=10_000,
+            max_recording=20_000,
             queueing=Queueing(
                 queue=queue,
                 waiting=waiting,

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.web.conftest import Web
 
 
@@ -62,6 +64,16 @@ async def test_a_large_body_is_refused_by_its_length_and_by_its_bytes(web: Web) 
 
     sent = await web.client.post("/v2/chat/completions", content=pieces())  # type: ignore[arg-type]
     assert sent.status_code == 413
+
+
+@pytest.mark.parametrize("prefix", ["/v2", "/v2/audio", "/queue"])
+async def test_recordings_have_a_limit_of_their_own(web: Web, prefix: str) -> None:
+    async def status(size: int) -> int:
+        sent = {"files": {"file": ("a.wav", bytes(size))}, "data": {"model": "nobody"}}
+        return (await web.client.post(f"{prefix}/audio/transcriptions", **sent)).status_code  # type: ignore[arg-type]
+
+    assert await status(15_000) == 404
+    assert await status(25_000) == 413
 
 
 async def test_a_form_is_no_json(web: Web) -> None:

@@ -51,6 +51,11 @@ def test_texts_become_what_the_fields_are() -> None:
     assert read.include == ["logprobs"]
 
 
+def test_the_items_of_a_list_may_be_numbered() -> None:
+    numbered = {"timestamp_granularities[0]": "word", "timestamp_granularities[1]": "segment"}
+    assert request(**numbered).timestamp_granularities == ["word", "segment"]
+
+
 def test_an_object_comes_in_its_fields() -> None:
     read = request(
         **{"chunking_strategy[type]": "server_vad", "chunking_strategy[threshold]": "0.7"}

@@ -82,6 +82,12 @@ class TranscriptionRequest(msgspec.Struct, kw_only=True):
     stream: Annotated[
         bool | None, Meta(description="Send the text as it is understood. With `json` or `text`.")
     ] = None
+    known_speaker_names: Annotated[
+        list[str], Meta(description="Who speaks, for `diarized_json`. Upstreams only.")
+    ] = msgspec.field(default_factory=list, name="known_speaker_names[]")
+    known_speaker_references: Annotated[
+        list[str], Meta(description="How they sound, as data URLs. Upstreams only.")
+    ] = msgspec.field(default_factory=list, name="known_speaker_references[]")
     user: Annotated[str | None, Meta(description="Your name for the end user. Not used.")] = None
 
 

@@ -1,5 +1,6 @@
 """Multipart forms: a body in bytes, its parts, and the struct that they stand for."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ T = TypeVar("T")
 STEP = 2**18
 MOST_PARTS = 64
 LONGEST_FIELD = 64 * 2**10
+# What is behind the bracket of a list's item.
+_NUMBER = re.compile(r"\d{0,3}\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,8 @@ def _next(body: bytes, mark: bytes, start: int) -> int:
 def decode_form(parts: Iterable[Part], shape: type[T]) -> T:
     """The struct that the fields stand for. Raises `InvalidRequestError` that names the field.
 
-    A field that is a list has a name that ends with `[]`, which may be left out; `a[b]` is the
-    field `b` of the object `a`. An empty text counts as not given.
+    A field that is a list has a name that ends with `[]`, which may be left out, or hold the item's
+    number; `a[b]` is the field `b` of the object `a`. An empty text counts as not given.
     """
     lists = {name for name in _names(shape) if name.endswith("[]")}
     fields: dict[str, Any] = {}
@@ -123,10 +126,10 @@ def _names(shape: type[Any]) -> list[str]:
 
 def _put(fields: dict[str, Any], part: Part, lists: set[str]) -> None:
     value = part.content if part.filename is not None else text_of(part)
-    if part.name in lists or f"{part.name}[]" in lists:
-        fields.setdefault(f"{part.name.removesuffix('[]')}[]", []).append(value)
-        return
     outer, bracket, inner = part.name.partition("[")
+    if f"{outer}[]" in lists and (not bracket or _NUMBER.fullmatch(inner)):
+        fields.setdefault(f"{outer}[]", []).append(value)
+        return
     place: Any = fields
     name = part.name
     if bracket and inner.endswith("]"):

@@ -18,12 +18,15 @@ from tests.engines.child import Child, connect, running
 FORM = "multipart/form-data; boundary=b"
 LIMIT = 250
 LONGEST = 700
-FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
+FILES = tuple(
+    f"whisper-base.{name}"
+    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
+)
 
 
 @pytest.fixture(scope="module")
 def engine(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
-    files = [weights / f"whisper-base.{name}" for name in FILES]
+    files = [weights / name for name in FILES]
     with running("speech", tmp_path_factory.mktemp("speech"), *files, longest=LONGEST) as child:
         yield child
 

@@ -43,6 +43,12 @@ def test_how_speech_is_told_from_silence() -> None:
         ({"language": "tlh"}, "language", "Give one of de, en, yue"),
         ({"language": "German"}, "language", "Give one of"),
         ({"response_format": "diarized_json"}, "response_format", "gpt-4o-transcribe-diarize"),
+        ({"known_speaker_names": ["Anna"]}, "known_speaker_names[]", "tell speakers apart"),
+        (
+            {"known_speaker_references": ["data:audio/wav;base64,"]},
+            "known_speaker_references[]",
+            "tell speakers apart",
+        ),
         ({"timestamp_granularities": ["word"]}, "timestamp_granularities[]", "verbose_json"),
         ({"include": ["logprobs"], "response_format": "srt"}, "include[]", "json"),
         ({"stream": True, "response_format": "vtt"}, "stream", "text"),

@@ -1,13 +1,14 @@
 import asyncio
 import itertools
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
 from stellwerk.wire.form import Part, write_parts
-from tests.engines.child import SECRET, Child
-from tests.engines.speech.conftest import FORM, LONGEST, Client, opened
+from tests.engines.child import SECRET, Child, running
+from tests.engines.speech.conftest import FILES, FORM, LONGEST, Client, opened
 from tests.sound import (
     AUSTEN,
     RATE,
@@ -22,7 +23,7 @@ from tests.sound import (
     words,
 )
 
-SHORT, OTHER = "austen-0880.flac", "austen-0930.flac"
+SHORT, OTHER, NAMED = "austen-0880.flac", "austen-0930.flac", "austen-0870.flac"
 GERMAN = "Eine kleine Katze sitzt auf dem Tisch und trinkt Milch. Das Wetter ist heute schön."
 
 
@@ -83,6 +84,20 @@ async def test_a_stream_and_what_it_adds_up_to(client: Client) -> None:
     assert done["type"] == "transcript.text.done"
     assert "".join(event["delta"] for event in deltas) == done["text"]
     assert done["usage"]["seconds"] == 10
+
+
+async def test_what_counts_as_speech_may_be_said(client: Client) -> None:
+    """As curl and the SDKs write an object in a form."""
+    fields = {"chunking_strategy[type]": "server_vad", "chunking_strategy[threshold]": "0.9999999"}
+    assert (await client.heard(austen(SHORT), **fields))["text"] == ""
+    heard = await client.heard(austen(SHORT), chunking_strategy="auto", language="en")
+    assert word_errors(AUSTEN[SHORT], heard["text"]) == 0
+
+
+async def test_a_prompt_says_how_a_name_is_written(client: Client) -> None:
+    asked = {"language": "en", "response_format": "text"}
+    assert "Dashwood " in await client.heard(austen(NAMED), **asked)
+    assert "Dashwoode " in await client.heard(austen(NAMED), prompt="John Dashwoode", **asked)
 
 
 async def test_subtitles_and_likelihoods(client: Client) -> None:
@@ -186,6 +201,25 @@ async def test_ten_minutes_take_no_more_memory_than_five(engine: Child) -> None:
             assert answer["duration"] == pytest.approx(len(clip) * times / RATE, abs=1)
             assert answer["text"].count("Dashwood") >= times - 2
             used.append(process.memory_info().rss)
+    assert used[1] < used[0] + 60 * 2**20
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2700)
+async def test_an_hour_takes_no_more_memory_than_ten_minutes(weights: Path, tmp_path: Path) -> None:
+    """A sentence each minute: all of the sound is decoded, and little is said."""
+    sentences = [samples(austen(name)) for name in AUSTEN]
+    minutes = [np.concatenate([said, silence(60 - len(said) / RATE)]) for said in sentences]
+    used = []
+    with running("speech", tmp_path, *(weights / name for name in FILES), longest=3700) as child:
+        process = psutil.Process(child.process.pid)
+        async with opened(child, limit=2600) as client:
+            for minutes_long in (10, 60):
+                file = encoded(np.tile(np.concatenate(minutes), minutes_long // 5), "mp3")
+                answer = await client.heard(file, language="en")
+                assert answer["duration"] == pytest.approx(60 * minutes_long, abs=1)
+                assert len(words(answer["text"])) > 10 * minutes_long
+                used.append(process.memory_info().rss)
     assert used[1] < used[0] + 60 * 2**20
 
 

@@ -1,5 +1,6 @@
 """What one request asks of the model, checked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stellwerk.engines.speech.errors import LanguageError, NotTogetherError
@@ -32,11 +33,11 @@ def transcription(request: TranscriptionRequest, languages: list[str]) -> Job:
     """Raises `InvalidRequestError` for what this engine cannot do."""
     form = request.response_format or "json"
     granularities = request.timestamp_granularities
-    if form == "diarized_json":
+    for param in asks_who_speaks(request):
         raise NotTogetherError(
-            "response_format",
-            "local models cannot tell speakers apart. `diarized_json` needs a model of an upstream "
-            "that can, such as gpt-4o-transcribe-diarize.",
+            param,
+            "local models cannot tell speakers apart. This needs a model of an upstream that can, "
+            "such as gpt-4o-transcribe-diarize.",
         )
     if granularities and form != "verbose_json":
         raise NotTogetherError(
@@ -60,6 +61,16 @@ def transcription(request: TranscriptionRequest, languages: list[str]) -> Job:
         stream=bool(request.stream),
         vad=vad if isinstance(vad, ServerVad) else None,
     )
+
+
+def asks_who_speaks(request: TranscriptionRequest) -> Iterator[str]:
+    """The fields that do."""
+    if request.response_format == "diarized_json":
+        yield "response_format"
+    if request.known_speaker_names:
+        yield "known_speaker_names[]"
+    if request.known_speaker_references:
+        yield "known_speaker_references[]"
 
 
 def translation(request: TranslationRequest, languages: list[str]) -> Job:
