@@ -13,7 +13,11 @@ import pytest
 from stellwerk.data.database import Database
 from stellwerk.features.keys.types import Scope
 from stellwerk.features.queue.claims import Claims, Room
+from stellwerk.features.queue.errors import UnknownRequestError
 from stellwerk.features.queue.types import Answer, Job, Outcome, State
+from stellwerk.features.queue.waiting import Watch
+from stellwerk.web.held import Holding
+from tests.operations.test_run import Memory
 from tests.web.conftest import Web
 
 CHAT: dict[str, Any] = {"model": "latest", "messages": [{"role": "user", "content": "hello"}]}
@@ -209,6 +213,26 @@ async def test_a_key_may_have_so_many_waiting(web: Web) -> None:
     assert int(full.headers["retry-after"]) >= 1
     other = await web.key("other", Scope.INFERENCE)
     assert (await queued(web, **other)).status_code == 202
+
+
+async def test_who_hangs_up_with_the_last_byte_has_had_the_answer(web: Web, claims: Claims) -> None:
+    name = (await queued(web, **{"X-Queue-Retention": "0"})).json()["id"]
+    job = await claimed(claims)
+    await finish(web, claims, job)
+
+    class HangsUp(Memory):
+        async def data(self, chunk: bytes) -> None:
+            await super().data(chunk)
+            task = asyncio.current_task()
+            assert task
+            task.cancel()
+
+    holding, sink = Holding(web.hub.queueing, job.key_id, name, Watch()), HangsUp()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(holding.deliver(sink, 5, []))
+    assert sink.body == DONE
+    with pytest.raises(UnknownRequestError):
+        await web.hub.queueing.queue.get(job.key_id, name)
 
 
 async def test_a_repetition_takes_no_more_of_what_may_wait(web: Web) -> None:

@@ -1,5 +1,6 @@
 """A caller who waits for a request of the queue, on an open connection."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -84,8 +85,15 @@ class Holding:
             yield error_event(error)
 
     async def _end(self, sink: Sink) -> None:
-        # Before the end: with the end this call may be given up, as if its caller had gone.
-        await self.queueing.queue.delivered(self.name, self.queueing.settings.delivered)
+        # Before the end: with the end this call may be given up, as if its caller had gone. So it
+        # may be now, for who has the last byte need not wait; it was delivered for all that.
+        keep = self.queueing.settings.delivered
+        telling = asyncio.ensure_future(self.queueing.queue.delivered(self.name, keep))
+        try:
+            await asyncio.shield(telling)
+        except asyncio.CancelledError:
+            await telling
+            raise
         await sink.end()
 
     def _place(self) -> Headers:
