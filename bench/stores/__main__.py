@@ -1,10 +1,11 @@
 """`python -m bench.stores`: how fast large vector stores answer, what they find, how they fill.
 
 `texts`: the hub's own search over real texts' vectors, with the store's index beside its search
-without one; the same for ten jittered copies, with the curve. `pages`: multi-vectors drawn from the
-same vectors with jitter, MaxSim by the hub's search beside a comparison with every page. `patches`:
-the same for as many and as long vectors as ColQwen gives, drawn by chance. Questions are vectors of
-the set with jitter of their own. `ingest`: a whole hub beside the bare reader and embedder.
+without one; the same for 200,000 jittered copies, with the curve. `pages`: multi-vectors drawn from
+the same vectors with jitter, MaxSim by the hub's search beside a comparison with every page.
+`patches`: the same for as many and as long vectors as ColQwen gives, drawn by chance. Questions are
+vectors of the set with jitter of their own. `ingest`: a whole hub beside the bare reader and
+embedder.
 """
 
 import argparse
@@ -35,7 +36,7 @@ async def searched(options: argparse.Namespace, parts: set[str], data_dir: Path)
         if parts & {"texts", "pages"}:
             known = await asyncio.to_thread(vectors, options.texts, options.weights)
         if "texts" in parts:
-            rows += await chunks.measure(database, known, options.queries)
+            rows += await chunks.measure(database, known, options.large, options.queries)
         if "pages" in parts:
             given = (options.pages, options.vectors, options.queries)
             rows += await maxsim.regions(database, known, *given)
@@ -62,7 +63,14 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=weights)
     parser.add_argument("--parts", default=",".join(PARTS), help="some of these, with commas")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="pages of `patches`")
-    numbers = {"texts": 20_000, "pages": 5000, "vectors": 32, "queries": 100, "rounds": 3}
+    numbers = {
+        "texts": 20_000,
+        "large": 200_000,
+        "pages": 5000,
+        "vectors": 32,
+        "queries": 100,
+        "rounds": 3,
+    }
     for name, number in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=number)
     options = parser.parse_args()

@@ -16,19 +16,19 @@ from stellwerk.features.stores.tables import chunks
 SMALL, LARGE = "vs_" + "a" * 32, "vs_" + "d" * 32
 MEANING = HybridWeights(embedding_weight=1, text_weight=0)
 BOUND = 0.98
-COPIES = 10
 # How widely the index is looked through.
 WIDTHS = (10, 40, 100, 200, 400, 1000)
 
 
-async def measure(database: Database, known: Vectors, queries: int) -> list[Row]:
-    """The store as it is, and one of ten jittered copies of it with the curve."""
+async def measure(database: Database, known: Vectors, many: int, queries: int) -> list[Row]:
+    """The store as it is, and one of `many` jittered copies of its vectors with the curve."""
     chance = np.random.default_rng(1)
     chosen = chance.choice(len(known), queries, replace=False)
     questions = list(jittered(known[chosen], chance)[:, np.newaxis])
     rows = await _measured(database, SMALL, known, questions)
-    many = np.concatenate([jittered(known, chance) for _ in range(COPIES)])
-    return [*rows, *await _measured(database, LARGE, many, questions, curve=True)]
+    copied = known[np.resize(np.arange(len(known)), many)]
+    made = jittered(copied, chance)
+    return [*rows, *await _measured(database, LARGE, made, questions, curve=True)]
 
 
 async def _measured(

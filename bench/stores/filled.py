@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pgvector import HalfVector
+from pgvector.asyncpg import register_vector
 from sqlalchemy import text
 
 from bench.stores.texts import Vectors
@@ -43,16 +44,12 @@ async def make_store(database: Database, store: str, width: int) -> None:
 
 
 async def fill_texts(database: Database, store: str, vectors: Vectors) -> None:
-    rows = (
-        (store, FILE, place, "x", "simple", _shown(vector)) for place, vector in enumerate(vectors)
-    )
-    columns = "store_id, file_id, page, text, language, embedding"
+    rows = ((store, str(place), HalfVector(vector)) for place, vector in enumerate(vectors))
     await _copied(
         database,
         rows,
         "insert into vector_store_chunks (store_id, file_id, page, text, language, lexemes,"
-        " embedding) select a, b, c::int, d, e, '', f::halfvec from loaded",
-        columns.count(",") + 1,
+        f" embedding) select store, '{FILE}', page::int, 'x', 'simple', '', embedding from loaded",
     )
 
 
@@ -76,7 +73,7 @@ async def fill_pages(
             ],
         )
     rows = (
-        (store, place, _shown(vector))
+        (store, str(place), HalfVector(vector))
         for place, vectors in enumerate(pages, first)
         for vector in representatives(vectors)
     )
@@ -84,26 +81,20 @@ async def fill_pages(
         database,
         rows,
         "insert into vector_store_page_vectors (page_id, store_id, file_id, embedding)"
-        " select p.id, p.store_id, p.file_id, c::halfvec from loaded"
-        " join vector_store_pages p on p.store_id = a and p.page = b::int",
-        3,
+        " select p.id, p.store_id, p.file_id, l.embedding from loaded l"
+        " join vector_store_pages p on p.store_id = l.store and p.page = l.page::int",
     )
 
 
-def _shown(vector: Any) -> str:
-    return str(HalfVector(vector).to_text())
-
-
-async def _copied(
-    database: Database, rows: Iterable[tuple[Any, ...]], insertion: str, width: int
-) -> None:
-    """COPY into a table of texts, and from there by `insertion`, whose columns are a, b, ..."""
+async def _copied(database: Database, rows: Iterable[tuple[Any, ...]], insertion: str) -> None:
+    """COPY stores, pages and vectors into `loaded`, and from there by `insertion`."""
     connection = await database.connection()
     try:
-        columns = ", ".join(f"{name} text" for name in "abcdefgh"[:width])
-        await connection.execute(f"create temporary table loaded ({columns})")
-        texts = [tuple(map(str, row)) for row in rows]
-        await connection.copy_records_to_table("loaded", records=texts)
+        await register_vector(connection)
+        await connection.execute(
+            "create temporary table loaded (store text, page text, embedding halfvec)"
+        )
+        await connection.copy_records_to_table("loaded", records=rows)
         await connection.execute(insertion)
     finally:
         await connection.close()

@@ -13,7 +13,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from tests import documents
-from tests.contract.conftest import EMBEDDING, OCR
+from tests.contract.conftest import CHAT, EMBEDDING, OCR
 from tests.server import Server
 
 PAGES = [
@@ -123,8 +123,19 @@ def test_visual_rag(client: OpenAI) -> None:
     head, _, data = shown.content[0].text.partition(",")
     with Image.open(io.BytesIO(base64.b64decode(data)), formats=["PNG"]) as picture:
         assert (head, picture.size) == ("data:image/png;base64", (725, 1024))
-    client.vector_stores.delete(made.id)
-    client.files.delete(file.id)
+    assert made.id in [one.id for one in client.vector_stores.list()]
+    assert [one.id for one in client.vector_stores.files.list(made.id)] == [file.id]
+    assert file in client.files.list(purpose="visual-rag").data
+    # No model here sees; one that does gets the image as another part.
+    prompt = f"{read.content[0].text}\n\nWie hoch war der Umsatz? Antworte mit der Zahl."
+    told = client.chat.completions.create(
+        model=CHAT, messages=[{"role": "user", "content": prompt}], max_tokens=20, temperature=0
+    )
+    assert "4711" in (told.choices[0].message.content or "")
+    assert client.vector_stores.files.delete(file.id, vector_store_id=made.id).deleted
+    assert list(client.vector_stores.files.list(made.id)) == []
+    assert client.vector_stores.delete(made.id).deleted
+    assert client.files.delete(file.id).deleted
 
 
 def test_a_broken_file_says_so(client: OpenAI, store: str) -> None:

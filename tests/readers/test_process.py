@@ -12,7 +12,7 @@ from stellwerk.ports.reading import InvalidFileError, Page, UnsupportedFileError
 from stellwerk.readers.limits import Limits
 from stellwerk.readers.process import ProcessReader
 from tests import documents
-from tests.scripted import scripted
+from tests.callers import callers
 
 HTML = """<!DOCTYPE html><html><head><title>x</title><script>alert(1)</script></head><body>
 <h1>Fahr&shy;plan</h1><p>Von <b>Ham</b>burg
@@ -72,11 +72,9 @@ async def test_workbook(tmp_path: Path) -> None:
 
 
 async def test_html_is_read_and_nothing_fetched(tmp_path: Path) -> None:
-    async def answer(_: object) -> None: ...
-
-    async with scripted(answer) as server:
+    async with callers() as server:
         (page,) = await read(tmp_path, "a.html", HTML.replace("URL", server.url).encode())
-        assert server.bodies == []
+    assert server.number == 0
     assert page.text == "# Fahr\xadplan\nVon Hamburg nach Köln.\nZug | Gleis"
 
 

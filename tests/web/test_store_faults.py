@@ -16,9 +16,9 @@ from stellwerk.compose.stores import ingest
 from stellwerk.features.queue.claims import Claims, Room
 from stellwerk.features.queue.types import Job
 from tests import documents
+from tests.callers import callers
 from tests.coloured_texts import coloured
 from tests.disks import small_disk
-from tests.scripted import scripted
 from tests.web.conftest import Web
 from tests.web.test_page_images import RED, SAID, VISUAL, blobs
 from tests.web.test_vector_stores import GERMAN, make, put, search, upload, work
@@ -67,9 +67,7 @@ async def test_the_content_counts_not_the_name(web: Web) -> None:
 
 
 async def test_a_page_of_the_web_is_text_and_nothing_else(web: Web) -> None:
-    async def answer(_: object) -> None: ...
-
-    async with scripted(answer) as server:
+    async with callers() as server:
         page = (
             f'<html><script src="{server.url}/a.js"></script><body onload="x()"><p>{GERMAN}</p>'
             f'<img src="{server.url}/p.png"><iframe src="{server.url}"></iframe></body></html>'
@@ -77,7 +75,7 @@ async def test_a_page_of_the_web_is_text_and_nothing_else(web: Web) -> None:
         store = (await make(web))["id"]
         await put(web, store, await upload(web, "a.html", page.encode()))
         assert await work(web) == 1
-        assert server.bodies == []
+        assert server.number == 0
     [hit] = await search(web, store, "Weiche")
     assert hit["content"][0]["text"] == GERMAN
 
