@@ -16,7 +16,8 @@ PACKAGES = (
     *("harden-doc", "git-doc", "apache2-doc", "postgresql-doc-15"),
 )
 CACHE = Path("~/.cache/stellwerk/debian-docs").expanduser()
-KINDS = {".html", ".htm", ".pdf", ".txt", ".md", ".png"}
+# Pictures would want an OCR that knows more than colours.
+KINDS = {".html", ".htm", ".pdf", ".txt", ".md"}
 PAGES, TOGETHER = 2000, 25
 EXPLAINED = ("invalid_file", "unsupported_file")
 
