@@ -51,7 +51,8 @@ async def coloured_texts(texts: Mapping[Colour, str]) -> AsyncIterator[ColouredT
 
     async def ocr(request: web.Request) -> web.Response:
         asked = msgspec.json.decode(await request.read())
-        text = state.said(asked["document"]["image_url"])
+        given = asked["document"]["image_url"]
+        text = state.said(given["url"] if isinstance(given, dict) else given)
         return web.json_response(
             {"pages": [{"index": 0, "markdown": text}], "model": asked["model"]}
         )

@@ -4,6 +4,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -92,8 +93,62 @@ def test_errors_are_the_sdk_s_own(client: OpenAI) -> None:
         client.images.generate(model="tiny", prompt="A train.", size="100x100")
     with pytest.raises(openai.BadRequestError, match="no picture that can be read"):
         client.images.edit(model="tiny", image=("a.png", b"no picture"), prompt="Snow.")
-    with pytest.raises(openai.BadRequestError, match="b64_json"):
-        client.images.generate(model="tiny", prompt="A train.", response_format="url")
+    with pytest.raises(openai.BadRequestError, match="partial_images"):
+        client.images.generate(model="tiny", prompt="A train.", partial_images=2)
+
+
+def test_a_link_instead_of_the_picture(server: Server, client: OpenAI) -> None:
+    asked: Any = {"model": "tiny", "prompt": "A train.", "extra_body": {"seed": 7}}
+    made = client.images.generate(**asked, n=2, response_format="url").data
+    assert made is not None
+    assert [one.b64_json for one in made] == [None, None]
+    link = made[0].url or ""
+    assert link.startswith(f"{server.url}/v2/images/files/file-")
+    # Without a key.
+    got = httpx.get(link)
+    assert (got.status_code, got.headers["content-type"]) == (200, "image/png")
+    same = picture(client.images.generate(**asked))
+    assert Image.open(BytesIO(got.content)).tobytes() == same.tobytes()
+    with OpenAI(api_key=server.admin_key, base_url=f"{server.url}/queue") as queue:
+        kept = queue.images.generate(**asked, response_format="url").data
+    assert kept is not None
+    assert httpx.get(kept[0].url or "").content == got.content
+    with OpenAI(api_key=server.admin_key, base_url=f"{server.url}/v2") as sdk:
+        listed = sdk.files.list(purpose="image_output").data
+        assert [file.filename for file in listed] == ["picture.png"] * 3
+        sdk.files.delete(listed[-1].id)
+    assert httpx.get(link).status_code == 404
+
+
+def test_a_link_cannot_be_made_up(client: OpenAI) -> None:
+    made = client.images.generate(model="tiny", prompt="A train.", response_format="url").data
+    assert made is not None
+    link = httpx.URL(made[0].url or "")
+    expires = int(link.params["expires"])
+    forged = [
+        link.copy_set_param("expires", str(expires + 1)),
+        link.copy_set_param("signature", "0" * 64),
+        link.copy_remove_param("signature"),
+        link.copy_remove_param("expires"),
+        link.copy_with(path=link.path[:-1] + ("0" if link.path[-1] != "0" else "1")),
+    ]
+    for one in forged:
+        answer = httpx.get(one)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "invalid_link")
+    assert httpx.get(link).status_code == 200
+
+
+def test_a_stream_of_pictures(client: OpenAI) -> None:
+    with client.images.generate(
+        model="tiny", prompt="A train.", stream=True, partial_images=1
+    ) as stream:
+        events = list(stream)
+    assert [event.type for event in events] == [
+        "image_generation.partial_image",
+        "image_generation.completed",
+    ]
+    for event in events:
+        assert Image.open(BytesIO(b64decode(event.b64_json))).size == (64, 64)
 
 
 def test_weights_that_are_not_here(server: Server) -> None:

@@ -1,6 +1,7 @@
 from collections import Counter
 from typing import Any
 
+from stellwerk.base.model_entry import PictureForm
 from stellwerk.upstreams.breaker import FAILURES, Breaker
 from stellwerk.upstreams.exchange import Exchange
 from stellwerk.upstreams.route import Route, choose, soonest
@@ -11,6 +12,7 @@ class Named:
 
     model = "m"
     retry = local = False
+    pictures: PictureForm = "data"
 
     def __init__(self, name: str, order: int = 0, weight: float = 1) -> None:
         self.name, self.order, self.weight = name, order, weight

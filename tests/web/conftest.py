@@ -22,6 +22,7 @@ from stellwerk.features.batches.service import Batches
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
+from stellwerk.features.files.links import Links
 from stellwerk.features.files.service import Files
 from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
@@ -129,6 +130,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
             describer=describer,
             runner=runner,
             uploads=Uploads(files, 2**40),
+            links=Links(b"key", "http://hub/v2/images/files"),
             usage=Usage(database, kept_long),
             recorder=recorder,
             stores=store_services(database, files, runner),

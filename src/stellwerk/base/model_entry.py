@@ -11,6 +11,9 @@ from stellwerk.base.values import Count, EngineOptions, Line, LongLine
 
 ModelType = Literal["LLM", "EMBEDDING", "VISION_EMBEDDING", "STT", "TTS", "IMAGE", "OCR", "RERANK"]
 
+# How a target takes pictures in a conversation.
+PictureForm = Literal["data", "url", "none"]
+
 
 class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -164,6 +167,12 @@ class UpstreamEntry(Entry):
     )
     connect_timeout: float = Field(
         default=10, gt=0, le=600, description="Seconds until it is connected."
+    )
+    pictures: PictureForm = Field(
+        default="data",
+        description="Pictures in chats: `data`: the hub fetches them and sends data URLs; `url`: "
+        "they go through as they came, and the server fetches by itself; `none`: it cannot see, "
+        "and gets the text that `pictures.reader` reads in them.",
     )
     retry: bool = Field(
         default=False,

@@ -202,6 +202,27 @@ class FetchSettings(Section):
     )
 
 
+class PictureSettings(Section):
+    """Pictures in conversations, and links to painted ones."""
+
+    reader: str = Field(
+        "page-reader",
+        description="The model of type `OCR` that reads pictures for models that cannot see.",
+    )
+    most: int = Field(20, ge=0, description="Most pictures of one request.")
+    max_total: ByteSize = Field(
+        ByteSize(64 * 2**20), description="Most bytes of all pictures of one request."
+    )
+    max_pixels: int = Field(50_000_000, ge=1, description="Most pixels of one picture.")
+    link_seconds: int = Field(
+        3600,
+        ge=60,
+        le=30 * 86_400,
+        description="Seconds for which links to painted pictures (`response_format` `url`) are "
+        "good.",
+    )
+
+
 class ReadingSettings(Section):
     """What it may cost to read one file for a vector store."""
 
@@ -267,6 +288,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: AnyHttpUrl | None = Field(
+        None,
+        description="Base URL under which callers reach this hub, for links in answers. Default: "
+        "the address that it listens on.",
+    )
     workers: int = Field(1, ge=1, le=64, description="Hub processes on this machine.")
     shutdown_grace: float = Field(
         30, ge=0, description="Seconds that running requests may take after a stop was asked for."
@@ -285,6 +311,7 @@ class Settings(BaseSettings):
     files: FileSettings = FileSettings()
     reading: ReadingSettings = ReadingSettings()
     fetch: FetchSettings = FetchSettings()
+    pictures: PictureSettings = PictureSettings()
     engines: EngineSettings = EngineSettings()
     usage: UsageSettings = UsageSettings()
     limits: LimitSettings = LimitSettings()
@@ -298,6 +325,11 @@ class Settings(BaseSettings):
     @property
     def models_dir(self) -> Path:
         return self.weights_dir or self.data_dir / "models"
+
+    @property
+    def links_url(self) -> str:
+        """What links in answers begin with; no slash at its end."""
+        return str(self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def blobs_url(self) -> str:

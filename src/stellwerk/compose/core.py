@@ -10,6 +10,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from stellwerk.base.settings import Settings
+from stellwerk.compose.blobs import uploads_of
 from stellwerk.compose.models import declared_models, describer
 from stellwerk.compose.routing import Routing
 from stellwerk.compose.tracing import tracing
@@ -18,6 +19,7 @@ from stellwerk.data.notify import Heard, Listener, Poll
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import CHANNEL as MODELS
 from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.files.links import Links, link_key
 from stellwerk.features.keys.keyring import Keyring
 from stellwerk.features.keys.service import CHANNEL as KEYS
 from stellwerk.features.limits.ledger import CHANNEL as LIMITS
@@ -25,11 +27,15 @@ from stellwerk.features.limits.metrics import LimitMetrics
 from stellwerk.features.limits.service import Admission, admission
 from stellwerk.features.usage.metrics import UsageMetrics
 from stellwerk.features.usage.recorder import Recorder
+from stellwerk.fetch.fetcher import Fetcher
+from stellwerk.operations.gallery import Gallery
 from stellwerk.operations.meter import Books
 from stellwerk.operations.metrics import Metrics
 from stellwerk.operations.run import Runner
+from stellwerk.operations.sight.sight import Sight
 from stellwerk.supervisor.control import BrokerClient
 from stellwerk.upstreams.metrics import TargetMetrics
+from stellwerk.web.resources import images
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Core:
     admission: Admission
     metrics: Metrics
     targets: TargetMetrics
+    links: Links
     runner: Runner
 
     def flush_metrics(self) -> None:
@@ -75,6 +82,9 @@ async def open_core(settings: Settings, dsn: str, broker_socket: str) -> AsyncIt
         admits = await stack.enter_async_context(
             admission(database, settings.limits.grace, LimitMetrics(registry))
         )
+        files = uploads_of(settings, database).files
+        links = Links(await link_key(database), settings.links_url + images.PATH)
+        fetcher = await stack.enter_async_context(Fetcher(settings.fetch))
         yield Core(
             database=database,
             keyring=Keyring(database),
@@ -86,12 +96,15 @@ async def open_core(settings: Settings, dsn: str, broker_socket: str) -> AsyncIt
             admission=admits,
             metrics=metrics,
             targets=TargetMetrics(registry, routing.every),
+            links=links,
             runner=Runner(
                 catalog,
                 routing.of,
                 admits,
                 Books(metrics, recorder.record, spans),
                 weights.engine_does,
+                Sight(fetcher, settings.pictures),
+                Gallery(files, links, settings.pictures.link_seconds),
             ),
         )
 

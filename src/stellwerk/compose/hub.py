@@ -145,6 +145,7 @@ async def open_hub(settings: Settings, dsn: str, broker_socket: str) -> AsyncIte
             catalog=core.catalog,
             describer=core.describer,
             uploads=uploads,
+            links=core.links,
             stores=stores,
             usage=Usage(core.database, settings.usage),
             recorder=core.recorder,

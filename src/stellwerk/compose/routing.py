@@ -8,7 +8,7 @@ from typing import Self
 
 from stellwerk.base.errors import UnavailableError
 from stellwerk.base.log import get_logger
-from stellwerk.base.model_entry import UpstreamEntry
+from stellwerk.base.model_entry import PictureForm, UpstreamEntry
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.types import Model
 from stellwerk.ports.engines import Broker
@@ -58,7 +58,10 @@ class Routing:
         routes: list[Route] = []
         if model.entry.engine is not None:
             launch = partial(self._describer.launch, model)
-            routes.append(EngineRoute(model.id, self._broker, self._engines, launch, 0))
+            spec = self._describer.spec(model)
+            sees = spec is not None and spec.sees(model.entry.options)
+            pictures: PictureForm = "data" if sees else "none"
+            routes.append(EngineRoute(model.id, self._broker, self._engines, launch, 0, pictures))
         faults = []
         for upstream in model.entry.upstreams:
             try:
@@ -98,6 +101,7 @@ class Routing:
             order=upstream.order,
             weight=upstream.weight,
             retry=upstream.retry,
+            pictures=upstream.pictures,
         )
 
     def _context(self) -> ssl.SSLContext:

@@ -11,7 +11,7 @@ from stellwerk.features.batches.types import Line, Order
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.queue.types import Job
 from stellwerk.operations import embeddings
-from stellwerk.operations.embed import Collected
+from stellwerk.operations.asking import Collected
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.run import Runner
 from stellwerk.upstreams.failures import UpstreamError

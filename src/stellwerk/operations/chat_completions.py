@@ -18,4 +18,5 @@ OPERATION = Operation(
         "max_tokens": 32,
     },
     tells_usage=True,
+    sees=True,
 )

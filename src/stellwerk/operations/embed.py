@@ -10,41 +10,12 @@ import numpy.typing as npt
 from stellwerk.base.errors import StellwerkError
 from stellwerk.features.keys.types import Principal
 from stellwerk.operations import embeddings
-from stellwerk.operations.operation import Call, Operation
+from stellwerk.operations.asking import answer
 from stellwerk.operations.run import Runner
-from stellwerk.ports.sink import Headers
 from stellwerk.upstreams.failures import UpstreamError
 from stellwerk.wire.embeddings import EmbeddingList
 
 Vectors = npt.NDArray[np.float32]
-
-
-class Collected:
-    """A sink that keeps the body of an answer."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.body = bytearray()
-
-    async def head(self, status: int, headers: Headers) -> None:
-        del headers
-        self.status = status
-
-    async def data(self, chunk: bytes) -> None:
-        self.body += chunk
-
-    async def end(self) -> None:
-        """Nothing is left to do."""
-
-
-async def answer(
-    runner: Runner, operation: Operation, principal: Principal, body: object, request_id: str
-) -> bytes:
-    """What a model answers to the hub itself. Raises `StellwerkError`, as the verb does."""
-    sink = Collected()
-    call = Call(principal=principal, body=msgspec.json.encode(body), request_id=request_id)
-    await runner.run(operation, call, sink)
-    return bytes(sink.body)
 
 
 class Embedder:

@@ -1,8 +1,9 @@
 """One call on its way: a target is chosen, its answer passed on, and what it took is settled."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
 
 from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
 from stellwerk.base.log import get_logger
@@ -12,6 +13,7 @@ from stellwerk.operations.body import Fields, Outline, addressed
 from stellwerk.operations.meter import BYTES_A_TOKEN, Meter
 from stellwerk.operations.metrics import CLIENT_GONE
 from stellwerk.operations.operation import Call, Operation
+from stellwerk.operations.sight.sight import Bodies, Looking
 from stellwerk.ports.sink import Head, Outlet
 from stellwerk.upstreams.exchange import UNSENT, Exchange, Failure
 from stellwerk.upstreams.failures import CREDENTIALS, UpstreamError, failure
@@ -20,6 +22,8 @@ from stellwerk.upstreams.route import Route, choose, soonest
 from stellwerk.wire.errors import error_event
 
 log = get_logger("operations")
+
+T = TypeVar("T")
 
 JSON = b"application/json"
 FIRST_FAILURE = 300
@@ -60,6 +64,11 @@ class Flight:
     _hides_usage = False
     _permit: Permit | None = None
     _waiting: asyncio.Task[None] | None = None
+    # Pictures in the call: `looking` is waited for before the first target is asked.
+    looking: Looking | None = None
+    _bodies: Bodies | None = None
+    # Pictures out: what becomes of an answer before the caller gets it.
+    keeping: Callable[[bytes], Coroutine[Any, Any, bytes]] | None = None
 
     def __init__(
         self,
@@ -89,6 +98,8 @@ class Flight:
         self._permit = permit
         if self._over:
             permit.settle(0, 0, 0)
+        elif self.looking is not None:
+            self._wait_for(self.looking(), self._seen)
         else:
             self._ask()
 
@@ -100,12 +111,33 @@ class Flight:
         try:
             permit = await waiting
         except StellwerkError as error:
+            self._waiting = None
             if not self._over:
                 self._end_with(error)
         else:
+            self._waiting = None
             self.begin(permit)
+
+    def _wait_for(self, work: Coroutine[Any, Any, T], then: Callable[[T], None]) -> None:
+        """Go on with what `work` gives; what it raises ends the call."""
+        self._waiting = asyncio.get_running_loop().create_task(self._after(work, then))
+
+    async def _after(self, work: Coroutine[Any, Any, T], then: Callable[[T], None]) -> None:
+        mistake = StellwerkError("The server made a mistake; its log says more.")
+        go_on = partial(self._end_with, mistake)
+        try:
+            go_on = partial(then, await work)
+        except StellwerkError as error:
+            go_on = partial(self._end_with, error)
         finally:
             self._waiting = None
+            # Whatever happened, the caller is told of it.
+            if not self._over:
+                go_on()
+
+    def _seen(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self._ask()
 
     def _ask(self) -> None:
         route = choose(self._routes, self._tried)
@@ -118,11 +150,13 @@ class Flight:
         route.breaker.begin()
         self._meter.target = route.name
         call = self._call
-        body = call.body
+        body, fields = call.body, self._fields
+        if self._bodies is not None:
+            fields = self._bodies.get(route.pictures, fields)
         try:
             if call.content_type == JSON:
                 body = addressed(
-                    call, self._asked, self._fields, route.model, add_usage=self._hides_usage
+                    call, self._asked, fields, route.model, add_usage=self._hides_usage
                 )
             elif not route.local:
                 body = form.addressed(call, route.model)
@@ -223,6 +257,8 @@ class Flight:
         if self._events is not None:
             if rest := self._events.rest():
                 self._outlet.data(rest)
+            if self._operation.serves == "IMAGE":
+                self.tokens.images = self._asked.n or 1
             self._end(self._head.status)
             self._outlet.end()
         elif self._head.status >= FIRST_FAILURE:
@@ -257,6 +293,12 @@ class Flight:
             tokens.completion = len(body) // BYTES_A_TOKEN
         if self._operation.serves == "IMAGE":
             tokens.images = self._asked.n or 1
+        if self.keeping is not None and head.readable:
+            self._wait_for(self.keeping(body), partial(self._give, head))
+        else:
+            self._give(head, body)
+
+    def _give(self, head: Head, body: bytes) -> None:
         self._end(head.status)
         self._outlet.whole(head, self._limits(), body)
 

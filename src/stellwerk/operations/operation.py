@@ -10,6 +10,12 @@ from stellwerk.base.model_entry import ModelType
 from stellwerk.features.keys.types import Principal, Scope
 from stellwerk.wire.form import Part
 
+# Data URLs in smaller bodies are not worth the look.
+LARGE = 8192
+DATA = b";base64,"
+# What a picture counts as, in bytes of text: about a thousand tokens.
+PICTURE = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -19,7 +25,7 @@ class Operation:
     `response` is that of the answer, which may be plain text where `plain_text` is set, and `event`
     that of one server-sent event, where the verb can stream. `media` are the types of an answer in
     bytes that mean nothing to the hub and are passed on as they come. `serves` says which models
-    can do it.
+    can do it. `sees`: pictures may be in the body, as `image_url`.
     `tells_usage`: a stream tells its usage when `stream_options.include_usage` asks for it. `raw`:
     the text goes to the model as it is, which providers of closed models do not offer.
     """
@@ -39,6 +45,7 @@ class Operation:
     form: bool = False
     plain_text: bool = False
     media: tuple[str, ...] = ()
+    sees: bool = False
 
     @property
     def batchable(self) -> bool:
@@ -68,5 +75,21 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def prompt_size(self) -> int:
-        """Bytes of text that the model reads, as far as it is known; a form holds a file."""
-        return 0 if self.content_type.startswith(b"multipart/") else len(self.body)
+        """Bytes of text that the model reads, as far as it is known; a form holds a file.
+
+        A picture in the body counts as much as its tokens may be.
+        """
+        if self.content_type.startswith(b"multipart/"):
+            return 0
+        size = len(self.body)
+        return size if size < LARGE else size - _data_in(self.body)
+
+
+def _data_in(body: bytes) -> int:
+    """By how much the data URLs in a body are longer than what a model reads of them."""
+    extra, start = 0, body.find(DATA)
+    while start >= 0:
+        end = body.find(b'"', start)
+        extra += max((end if end >= 0 else len(body)) - start - PICTURE, 0)
+        start = body.find(DATA, start + len(DATA))
+    return extra

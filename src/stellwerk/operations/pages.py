@@ -19,7 +19,8 @@ from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.stores.regions import Line, regions
 from stellwerk.operations import ocr
-from stellwerk.operations.embed import Embedder, Vectors, answer
+from stellwerk.operations.asking import answer
+from stellwerk.operations.embed import Embedder, Vectors
 from stellwerk.operations.run import Runner
 from stellwerk.operations.seeing import Seer
 from stellwerk.upstreams.failures import UpstreamError

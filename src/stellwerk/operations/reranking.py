@@ -7,7 +7,7 @@ import msgspec
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.keys.types import Principal
 from stellwerk.operations import rerank
-from stellwerk.operations.embed import answer
+from stellwerk.operations.asking import answer
 from stellwerk.operations.run import Runner
 from stellwerk.upstreams.failures import UpstreamError
 from stellwerk.wire.rerank import RerankAnswer

@@ -14,4 +14,5 @@ OPERATION = Operation(
     description="The model answers an input, with tools of its server's or of yours. The body "
     "goes to the upstream that runs the model; local engines cannot do it.",
     example={"model": "gpt-large", "input": "Say hello in German.", "max_output_tokens": 64},
+    sees=True,
 )

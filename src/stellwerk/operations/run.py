@@ -1,7 +1,9 @@
 """The one way to a model: every door hands its calls to `Runner.start`, or waits for `run`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from stellwerk.base.errors import InvalidRequestError, StellwerkError, UnavailableError
 from stellwerk.base.limits import Limits
@@ -14,9 +16,12 @@ from stellwerk.features.limits.service import Admission
 from stellwerk.features.limits.types import Demand
 from stellwerk.operations.body import Outline, check, check_background, outline
 from stellwerk.operations.flight import Flight
+from stellwerk.operations.gallery import Gallery, wants_links
 from stellwerk.operations.meter import Books, Meter, estimated
 from stellwerk.operations.operation import Call, Operation
 from stellwerk.operations.relay import Relay
+from stellwerk.operations.sight.parts import may_hold
+from stellwerk.operations.sight.sight import Bodies, Sight
 from stellwerk.ports.sink import Outlet, Sink
 from stellwerk.upstreams.reading import Tokens
 from stellwerk.upstreams.route import Route
@@ -48,7 +53,9 @@ class Plan:
 class Runner:
     """Takes a call to the model that it names, and the answer to where it is wanted.
 
-    `engine_does` says whether a model has a local engine that can do an operation.
+    `engine_does` says whether a model has a local engine that can do an operation. `sight` brings
+    pictures into the form that a target takes, `gallery` keeps painted ones that are wanted as
+    links; without them pictures stay as they came.
     """
 
     catalog: Catalog
@@ -56,6 +63,8 @@ class Runner:
     admission: Admission
     books: Books
     engine_does: Callable[[Model, str], bool]
+    sight: Sight | None = None
+    gallery: Gallery | None = None
     plans: dict[tuple[str, str, str], Plan] = field(default_factory=dict)
 
     async def run(self, operation: Operation, call: Call, sink: Sink) -> None:
@@ -96,12 +105,20 @@ class Runner:
             meter.end(error.kind.status, Tokens(), stream=False)
             raise
         flight = Flight(operation, call, asked, fields, plan.routes, outlet, meter)
+        if operation.sees and self.sight is not None and may_hold(call.body):
+            flight.looking = partial(self._look, self.sight, plan, call)
+        if self.gallery is not None and wants_links(operation, call):
+            flight.keeping = partial(self.gallery.linked, call.principal.project_id)
         if permit is None:
             waiting = self.admission.admit_waiting(call.principal, meter.model, limits, demand)
             flight.begin_after(waiting)
         else:
             flight.begin(permit)
         return flight
+
+    def _look(self, sight: Sight, plan: Plan, call: Call) -> Coroutine[Any, Any, Bodies]:
+        forms = {route.pictures for route in plan.routes}
+        return sight.bodies(self, plan.models, plan.model, call, forms)
 
     def examine(self, operation: Operation, call: Call) -> tuple[Model, Outline]:
         """Refuse now what would be refused at once if it ran: for a call that is to run later.

@@ -88,13 +88,18 @@ class Description:
     footprint: int = 0
 
 
+def _blind(_: Mapping[str, Any]) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """One engine: how to start it and what it can tell without being started.
 
     `python -m module` is the child process (see `stellwerk.engines.host`). `describe` reads
     the header of the weights; it raises `InvalidRequestError` for options that cannot be and
-    `OSError` for files that cannot be read.
+    `OSError` for files that cannot be read. `sees` says of a model's options whether it takes the
+    pictures of a conversation.
     """
 
     name: str
@@ -102,6 +107,7 @@ class EngineSpec:
     serves: "ModelType"
     operations: frozenset[str]
     describe: Callable[[Launch], Description]
+    sees: Callable[[Mapping[str, Any]], bool] = _blind
 
 
 def read_options(engine: str, given: object, kind: type[Options]) -> Options:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from pydantic import AnyHttpUrl
 
 from stellwerk.base.log import get_logger
 from stellwerk.base.settings import Settings
@@ -112,8 +114,9 @@ class _Parent:
             run_dir = stack.enter_context(run_directory(settings.data_dir))
             # Bound early, so that a taken port is known before the database starts.
             listener = stack.enter_context(closing(bind(settings.host, settings.port)))
+            settings = _reached(settings, listener)
             control = run_dir / "broker.sock"
-            hubs = self._hubs(listener.fileno(), control, run_dir)
+            hubs = self._hubs(settings, listener.fileno(), control, run_dir)
             workers = queue_workers(settings, parts.dsn, control, parts.worker_command)
             await stack.enter_async_context(hubs.spawned())
             await stack.enter_async_context(workers.spawned())
@@ -140,8 +143,7 @@ class _Parent:
         for part in self._killable:
             part.kill()
 
-    def _hubs(self, fd: int, control: Path, run_dir: Path) -> Hubs:
-        settings = self._settings
+    def _hubs(self, settings: Settings, fd: int, control: Path, run_dir: Path) -> Hubs:
         orders = {
             "fd": fd,
             "broker": str(control),
@@ -155,6 +157,12 @@ class _Parent:
             metrics=_metrics(run_dir) if settings.workers + settings.queue.workers > 1 else None,
         )
         return Hubs(hub_orders, settings.workers, settings.shutdown_grace + CLOSING)
+
+
+def _reached(settings: Settings, listener: socket.socket) -> Settings:
+    """The settings with the address that was bound, where nobody gave another one."""
+    given = settings.public_url or AnyHttpUrl(url(listener))
+    return settings.model_copy(update={"public_url": given})
 
 
 def local_broker(settings: Settings, specs: Mapping[str, EngineSpec], run_dir: Path) -> LocalBroker:

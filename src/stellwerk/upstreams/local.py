@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stellwerk.base.errors import StellwerkError
+from stellwerk.base.model_entry import PictureForm
 from stellwerk.ports.engines import Broker, Endpoint, Launch
 from stellwerk.ports.sink import Head
 from stellwerk.upstreams.exchange import Exchange, Failure, Receiver
@@ -52,9 +53,15 @@ class EngineRoute:
     retry = False
 
     def __init__(
-        self, model: str, broker: Broker, engines: Engines, launch: Callable[[], Launch], order: int
+        self,
+        model: str,
+        broker: Broker,
+        engines: Engines,
+        launch: Callable[[], Launch],
+        order: int,
+        pictures: PictureForm = "none",
     ) -> None:
-        self.model, self.order = model, order
+        self.model, self.order, self.pictures = model, order, pictures
         self.in_flight = 0
         self.breaker = new_breaker()
         self._broker = broker

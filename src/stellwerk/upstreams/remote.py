@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from stellwerk.base.model_entry import PictureForm
 from stellwerk.upstreams.exchange import Receiver
 from stellwerk.upstreams.pool import Address, Pool, PooledExchange
 from stellwerk.upstreams.route import new_breaker
@@ -44,9 +45,11 @@ class HttpRoute:
         order: int = 0,
         weight: float = 1,
         retry: bool = False,
+        pictures: PictureForm = "data",
     ) -> None:
         self.name, self.model = name, model
         self.order, self.weight, self.retry = order, weight, retry
+        self.pictures = pictures
         self.in_flight = 0
         self.breaker = new_breaker()
         self._pool = pool

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Protocol
 
+from stellwerk.base.model_entry import PictureForm
 from stellwerk.upstreams.breaker import Breaker
 from stellwerk.upstreams.exchange import Exchange, Receiver
 
@@ -12,7 +13,8 @@ class Route(Protocol):
 
     Of those with the lowest `order` that are well, the one with the fewest requests `in_flight` for
     its `weight` is asked. `model` is the model's name there, `local` says that its engine is
-    ours: a body for it is checked whole, and it gives what it is asked for.
+    ours: a body for it is checked whole, and it gives what it is asked for. `pictures` says how it
+    takes those of a conversation.
     """
 
     name: str
@@ -21,6 +23,7 @@ class Route(Protocol):
     weight: float
     retry: bool
     local: bool
+    pictures: PictureForm
     in_flight: int
     breaker: Breaker
 

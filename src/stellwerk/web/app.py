@@ -17,6 +17,7 @@ from stellwerk.web.resources import (
     catalog,
     files,
     health,
+    images,
     keys,
     models,
     projects,
@@ -67,7 +68,7 @@ def routes() -> FastAPI:
         app.include_router(batches.router(prefix))
         app.include_router(vector_stores.router(prefix))
         app.include_router(vector_store_files.router(prefix))
-    for resource in (keys, projects, catalog, queue, usage, health):
+    for resource in (keys, projects, catalog, queue, usage, images, health):
         app.include_router(resource.routes)
     install_error_handlers(app)
     install_openapi(app)

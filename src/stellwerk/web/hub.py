@@ -11,6 +11,7 @@ from stellwerk.data.database import Database
 from stellwerk.features.batches.service import Batches
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
+from stellwerk.features.files.links import Links
 from stellwerk.features.files.service import Files
 from stellwerk.features.files.uploads import Uploads
 from stellwerk.features.keys.keyring import Keyring
@@ -58,6 +59,7 @@ class Hub:
     catalog: Catalog
     describer: Describer
     uploads: Uploads
+    links: Links
     stores: StoreServices
     usage: Usage
     recorder: Recorder

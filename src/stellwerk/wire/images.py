@@ -25,7 +25,7 @@ Quality = Annotated[
 ]
 ResponseFormat = Annotated[
     Literal["b64_json", "url"] | None,
-    Meta(description="The picture itself in base64, or a link to it. Local models: `b64_json`."),
+    Meta(description="The picture itself in base64 (the default), or a link that ends in time."),
 ]
 OutputFormat = Annotated[ImageForm | None, Meta(description="Default `png`.")]
 Compression = Annotated[
@@ -41,10 +41,11 @@ Seed = Annotated[
     Meta(description="The same seed gives the same picture again. Default: another each time."),
 ]
 Stream = Annotated[
-    bool | None, Meta(description="Send pictures before they are done: upstreams only.")
+    bool | None, Meta(description="Send events: each picture when it is done, or before.")
 ]
 PartialImages = Annotated[
-    Annotated[int, Meta(ge=0, le=3)] | None, Meta(description="How many of those. Upstreams only.")
+    Annotated[int, Meta(ge=0, le=3)] | None,
+    Meta(description="In a stream: how many pictures to send of each before it is done."),
 ]
 User = Annotated[str | None, Meta(description="Your name for the end user. Not used.")]
 Picture = Annotated[
@@ -127,6 +128,24 @@ class MadeImage(msgspec.Struct, kw_only=True, omit_defaults=True):
     ] = None
 
 
+class ImagesInputDetails(msgspec.Struct, kw_only=True):
+    """What the input's tokens were."""
+
+    text_tokens: Annotated[int, Meta(description="Of the prompt.")] = 0
+    image_tokens: Annotated[int, Meta(description="Of pictures.")] = 0
+
+
+class ImagesUsage(msgspec.Struct, kw_only=True):
+    """Tokens. Local models read the prompt's and write none: pictures are counted as pictures."""
+
+    input_tokens: Annotated[int, Meta(description="Read.")]
+    output_tokens: Annotated[int, Meta(description="Written.")]
+    total_tokens: Annotated[int, Meta(description="Both together.")]
+    input_tokens_details: Annotated[
+        ImagesInputDetails | None, Meta(description="More on the input.")
+    ] = None
+
+
 class ImagesAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Pictures."""
 
@@ -134,11 +153,22 @@ class ImagesAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: Annotated[list[MadeImage], Meta(description="One for each of `n`.")]
     output_format: Annotated[ImageForm | None, Meta(description="Of the files.")] = None
     size: Annotated[str | None, Meta(description="`WIDTHxHEIGHT`.")] = None
+    usage: Annotated[ImagesUsage | None, Meta(description="What the call took.")] = None
 
 
-class ImageEvent(msgspec.Struct, kw_only=True):
-    """One event of a stream, as upstreams send them."""
+class ImageEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One event of a stream."""
 
     type: Annotated[str, Meta(description="`image_generation.partial_image`, `.completed`, ...")]
     b64_json: Annotated[str | None, Meta(description="The picture so far, in base64.")] = None
-    partial_image_index: Annotated[int | None, Meta(description="Its number, from 0.")] = None
+    partial_image_index: Annotated[
+        int | None, Meta(description="Its number, from 0, if it is not done.")
+    ] = None
+    created_at: Annotated[int | None, Meta(description="Unix seconds.")] = None
+    output_format: Annotated[ImageForm | None, Meta(description="Of the file.")] = None
+    size: Annotated[str | None, Meta(description="`WIDTHxHEIGHT`.")] = None
+    quality: Annotated[str | None, Meta(description="As it was asked for.")] = None
+    background: Annotated[str | None, Meta(description="`opaque` or `transparent`.")] = None
+    usage: Annotated[
+        ImagesUsage | None, Meta(description="In the last event: what the call took.")
+    ] = None

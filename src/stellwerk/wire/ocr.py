@@ -12,6 +12,10 @@ class PictureUrl(msgspec.Struct, kw_only=True):
     """A picture, as chat messages have it."""
 
     url: Annotated[str, Meta(description="A data URI.", examples=[PICTURE])]
+    detail: Annotated[
+        str | None,
+        Meta(description="`high`: small pictures are read enlarged, which finds lone figures."),
+    ] = None
 
 
 class PictureDocument(msgspec.Struct, kw_only=True):
@@ -53,6 +57,14 @@ class OcrRegion(msgspec.Struct, kw_only=True):
     ]
 
 
+class OcrColor(msgspec.Struct, kw_only=True):
+    """One of the colours that most of the picture has."""
+
+    name: Annotated[str, Meta(description="In English.", examples=["white"])]
+    hex: Annotated[str, Meta(description="Its mean, as HTML writes it.", examples=["#fefefe"])]
+    share: Annotated[float, Meta(description="Of the picture, from 0 to 1.", examples=[0.93])]
+
+
 class OcrDimensions(msgspec.Struct, kw_only=True):
     """The size of a page."""
 
@@ -72,6 +84,10 @@ class OcrPage(msgspec.Struct, kw_only=True):
     regions: Annotated[
         list[OcrRegion],
         Meta(description="The lines and where they stand. Only local models tell them."),
+    ] = []
+    colors: Annotated[
+        list[OcrColor],
+        Meta(description="The dominant colours, at most five. Only local models tell them."),
     ] = []
 
 

@@ -66,9 +66,30 @@ class Client:
         return await self.post("generations", json={"model": "m", "prompt": prompt, **fields})
 
     async def form(self, path: str, *files: Part, **fields: str) -> tuple[int, Any]:
-        texts = [Part(name, value.encode()) for name, value in {"model": "m", **fields}.items()]
-        body = BytesIO(write_parts([*texts, *files], FORM))
-        return await self.post(path, data=body, headers={"Content-Type": FORM})
+        return await self.post(path, data=_form(*files, **fields), headers={"Content-Type": FORM})
+
+    async def events(self, path: str, **given: Any) -> list[dict[str, Any]]:
+        """The data of a stream's events, whose names must be their types."""
+        async with self.session.post(f"/v1/images/{path}", **given) as answer:
+            assert answer.content_type == "text/event-stream", await answer.read()
+            told = (await answer.read()).decode().strip().split("\n\n")
+        pairs = [event.split("\n") for event in told]
+        found = [json.loads(data.removeprefix("data: ")) for _, data in pairs]
+        assert [name for name, _ in pairs] == [f"event: {one['type']}" for one in found]
+        return found
+
+    async def stream(self, prompt: str = "A signal box.", **fields: Any) -> list[dict[str, Any]]:
+        body = {"model": "m", "prompt": prompt, "stream": True, **fields}
+        return await self.events("generations", json=body)
+
+    async def form_stream(self, path: str, *files: Part, **fields: str) -> list[dict[str, Any]]:
+        form = _form(*files, **fields)
+        return await self.events(path, data=form, headers={"Content-Type": FORM})
+
+
+def _form(*files: Part, **fields: str) -> BytesIO:
+    texts = [Part(name, value.encode()) for name, value in {"model": "m", **fields}.items()]
+    return BytesIO(write_parts([*texts, *files], FORM))
 
 
 @pytest_asyncio.fixture

@@ -98,8 +98,9 @@ async def test_an_edit_without_a_mask_and_a_variation(client: Client) -> None:
         ({"output_format": "gif"}, "output_format"),
         ({"output_compression": 50}, "output_compression"),
         ({"background": "transparent"}, "background"),
-        ({"stream": True}, "stream"),
-        ({"response_format": "url"}, "response_format"),
+        ({"partial_images": 1}, "partial_images"),
+        ({"stream": True, "partial_images": 4}, "partial_images"),
+        ({"stream": True, "response_format": "url"}, "response_format"),
     ],
 )
 async def test_refusals(client: Client, fields: dict[str, Any], param: str) -> None:
@@ -123,6 +124,43 @@ async def test_refusals(client: Client, fields: dict[str, Any], param: str) -> N
 async def test_pictures_that_cannot_be(client: Client, files: tuple[Part, ...], param: str) -> None:
     status, body = await client.form("edits", *files, prompt="Snow.")
     assert (status, body["error"]["param"]) == (400, param), body
+
+
+def shown(events: list[dict[str, Any]]) -> list[tuple[str, int | None]]:
+    return [(event["type"], event.get("partial_image_index")) for event in events]
+
+
+async def test_a_stream_shows_pictures_before_they_are_done(client: Client) -> None:
+    events = await client.stream(seed=1, n=2, partial_images=2, size="96x64")
+    one = [
+        ("image_generation.partial_image", 0),
+        ("image_generation.partial_image", 1),
+        ("image_generation.completed", None),
+    ]
+    assert shown(events) == one * 2
+    files = [Image.open(BytesIO(b64decode(event["b64_json"]))) for event in events]
+    assert {(file.format, file.size) for file in files} == {("PNG", (96, 64))}
+    assert len({file.tobytes() for file in files}) == 6
+    done = pictures(await client.words(seed=1, n=2, size="96x64"))
+    assert [file.tobytes() for file in files[2::3]] == [picture.tobytes() for picture in done]
+    assert [event["usage"]["input_tokens"] for event in events if "usage" in event] == [13]
+    assert (events[0]["background"], events[0]["quality"]) == ("opaque", "auto")
+
+
+async def test_a_stream_without_previews(client: Client) -> None:
+    assert shown(await client.stream()) == [("image_generation.completed", None)]
+
+
+async def test_a_stream_of_an_edit_keeps_what_the_mask_closes(client: Client) -> None:
+    before, box = stripes(), (16, 8, 48, 40)
+    files = part("image", before), part("mask", mask(box))
+    events = await client.form_stream(
+        "edits", *files, prompt="Snow.", seed="3", partial_images="1", stream="true"
+    )
+    assert shown(events) == [("image_edit.partial_image", 0), ("image_edit.completed", None)]
+    for event in events:
+        after = pixels(Image.open(BytesIO(b64decode(event["b64_json"]))))
+        assert (after[40:] == pixels(before)[40:]).all()
 
 
 async def test_one_that_gives_up_holds_up_nobody(client: Client) -> None:

@@ -29,7 +29,10 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`before` is changed, only where `mask` is white if there is one."""
+    """`before` is changed, only where `mask` is white if there is one.
+
+    `previews`: so many pictures are shown of each before it is done, in a stream.
+    """
 
     prompt: str
     size: tuple[int, int]
@@ -40,6 +43,9 @@ class Job:
     work: float = 1
     before: Image.Image | None = None
     mask: Image.Image | None = None
+    stream: bool = False
+    previews: int = 0
+    asked_quality: str = "auto"
 
 
 def generation(request: ImageRequest, canvas: Canvas) -> Job:
@@ -53,6 +59,9 @@ def generation(request: ImageRequest, canvas: Canvas) -> Job:
         form=request.output_format or "png",
         quality=request.output_compression,
         work=WORK.get(request.quality or "", 1),
+        stream=bool(request.stream),
+        previews=request.partial_images or 0,
+        asked_quality=request.quality or "auto",
     )
 
 
@@ -78,12 +87,14 @@ def edit(request: ImageEditRequest, canvas: Canvas) -> Job:
         work=WORK.get(request.quality or "", 1),
         before=before.resize(size),
         mask=mask.resize(size, Image.Resampling.NEAREST) if mask is not None else None,
+        stream=bool(request.stream),
+        previews=request.partial_images or 0,
+        asked_quality=request.quality or "auto",
     )
 
 
 def variation(request: ImageVariationRequest, canvas: Canvas) -> Job:
     """Raises `InvalidRequestError` for what this engine cannot do."""
-    _check_form(request.response_format)
     before = opened(request.image, "image")
     size = _size(request.size, _near(before, canvas), canvas)
     return Job(
@@ -97,19 +108,15 @@ def variation(request: ImageVariationRequest, canvas: Canvas) -> Job:
 
 
 def _check(request: ImageRequest | ImageEditRequest) -> None:
-    _check_form(request.response_format)
-    if request.stream:
-        raise NotPaintedError("stream", "local models send pictures when they are done.")
+    if request.stream and request.response_format == "url":
+        raise NotPaintedError("response_format", "a stream holds the pictures; use `b64_json`.")
+    if request.partial_images and not request.stream:
+        raise NotPaintedError("partial_images", "needs `stream` to be true.")
     if request.background == "transparent":
         raise NotPaintedError("background", "local models paint opaque pictures.")
     compressed = request.output_compression not in {None, 100}
     if compressed and (request.output_format or "png") == "png":
         raise NotPaintedError("output_compression", "needs `output_format` `jpeg` or `webp`.")
-
-
-def _check_form(response_format: str | None) -> None:
-    if response_format == "url":
-        raise NotPaintedError("response_format", "local models answer with `b64_json`.")
 
 
 def _size(asked: str | None, usual: tuple[int, int], canvas: Canvas) -> tuple[int, int]:

@@ -8,6 +8,8 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,16 @@ from stellwerk.engines.images.spec import Options
 
 # Hears of the share of one picture that is done.
 Heard = Callable[[float], None]
+# Takes a picture that is not done yet.
+Show = Callable[[Image.Image], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A picture; `preview` is the number of one that is not done yet, from 0."""
+
+    picture: Image.Image
+    preview: int | None = None
 
 
 class GivenUpError(Exception):
@@ -47,18 +59,34 @@ class Painter:
         """End the thread; what waits for it is given up."""
         self._thread.shutdown(cancel_futures=True)
 
-    async def paint(self, job: Job, heard: Heard) -> AsyncGenerator[Image.Image]:
-        """The pictures in order. A request that is given up costs no more than a step."""
+    def tokens(self, text: str) -> int:
+        """How many tokens the model reads in a prompt; 0 where it has no tokenizer of its own."""
+        tokenizer = getattr(self._words, "tokenizer", None)
+        return len(tokenizer(text, truncation=True).input_ids) if tokenizer is not None else 0
+
+    async def paint(self, job: Job, heard: Heard) -> AsyncGenerator[Painted]:
+        """The pictures in order, each after its previews.
+
+        A request that is given up costs no more than a step.
+        """
         given_up = threading.Event()
+        loop = asyncio.get_running_loop()
         try:
             for number in range(job.n):
                 step = _told(heard, given_up, number, job.n)
-                run = asyncio.get_running_loop().run_in_executor
-                yield await run(self._thread, self._paint, job, number, step)
+                news: asyncio.Queue[Image.Image | None] = asyncio.Queue()
+                show = _into(loop, news)
+                work = loop.run_in_executor(self._thread, self._paint, job, number, step, show)
+                work.add_done_callback(partial(_over, news))
+                shown = 0
+                while (preview := await news.get()) is not None:
+                    yield Painted(preview, shown)
+                    shown += 1
+                yield Painted(await work)
         finally:
             given_up.set()
 
-    def _paint(self, job: Job, number: int, step: Heard) -> Image.Image:
+    def _paint(self, job: Job, number: int, step: Heard, show: Show) -> Image.Image:
         import torch
 
         generator = torch.Generator("cpu").manual_seed(job.seed + number)
@@ -68,14 +96,10 @@ class Painter:
             "num_inference_steps": steps,
             "guidance_scale": self._options.guidance,
             "generator": generator,
-            "callback_on_step_end": _steps(step, steps),
+            "callback_on_step_end": _Steps(job, steps, step, show),
         }
         with torch.inference_mode():
-            made: Image.Image = self._run(job, given).images[0]
-        if job.before is not None and job.mask is not None:
-            # What a mask closes stays as it was, to the last bit.
-            made = Image.composite(made, job.before.convert("RGB"), job.mask)
-        return made
+            return closed(self._run(job, given).images[0], job)
 
     def _run(self, job: Job, given: dict[str, Any]) -> Any:
         from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting
@@ -93,6 +117,19 @@ class Painter:
         )
 
 
+def _into(loop: asyncio.AbstractEventLoop, news: "asyncio.Queue[Image.Image | None]") -> Show:
+    """Called in the painter's thread."""
+
+    def show(picture: Image.Image) -> None:
+        loop.call_soon_threadsafe(news.put_nowait, picture)
+
+    return show
+
+
+def _over(news: "asyncio.Queue[Image.Image | None]", _: object) -> None:
+    news.put_nowait(None)
+
+
 def _told(heard: Heard, given_up: threading.Event, number: int, of: int) -> Heard:
     """Called in the painter's thread: tells the loop how far all pictures together are."""
     loop = asyncio.get_running_loop()
@@ -105,9 +142,43 @@ def _told(heard: Heard, given_up: threading.Event, number: int, of: int) -> Hear
     return told
 
 
-def _steps(step: Heard, steps: int) -> Callable[..., dict[str, Any]]:
-    def ended(_: Any, number: int, __: Any, state: dict[str, Any]) -> dict[str, Any]:
-        step(min((number + 1) / steps, 1))
+def closed(made: Image.Image, job: Job) -> Image.Image:
+    """What a mask closes stays as it was, to the last bit."""
+    if job.before is None or job.mask is None:
+        return made
+    return Image.composite(made, job.before.convert("RGB"), job.mask)
+
+
+@dataclass(slots=True)
+class _Steps:
+    """What diffusers calls after each step: `callback_on_step_end`."""
+
+    job: Job
+    steps: int
+    step: Heard
+    show: Show
+    shown: int = 0
+
+    def __call__(self, pipeline: Any, number: int, _: Any, state: dict[str, Any]) -> dict[str, Any]:
+        # A picture that begins with another one takes fewer steps.
+        of = getattr(pipeline, "num_timesteps", None) or self.steps
+        share = min((number + 1) / of, 1)
+        self.step(share)
+        wanted = self.job.previews
+        if self.shown < wanted and (self.shown + 1) / (wanted + 1) <= share < 1:
+            picture = _preview(pipeline, state["latents"])
+            if picture is not None:
+                self.shown += 1
+                self.show(closed(picture, self.job))
         return state
 
-    return ended
+
+def _preview(pipeline: Any, latents: Any) -> Image.Image | None:
+    """What the picture is so far; None for a model that packs it in a form of its own."""
+    vae = getattr(pipeline, "vae", None)
+    if vae is None or latents.ndim != 4:
+        return None
+    shift = getattr(vae.config, "shift_factor", None) or 0
+    decoded = vae.decode(latents / vae.config.scaling_factor + shift, return_dict=False)[0]
+    picture: Image.Image = pipeline.image_processor.postprocess(decoded, output_type="pil")[0]
+    return picture

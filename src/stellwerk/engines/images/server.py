@@ -1,30 +1,24 @@
 """`POST /v1/images/generations`, `edits` and `variations` in the engine's child process."""
 
 import asyncio
-import time
-from base64 import b64encode
-from contextlib import aclosing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-import msgspec
 from aiohttp import web
 
 from stellwerk.engines.directory import linked
-from stellwerk.engines.host import Interim, Orders, application
+from stellwerk.engines.host import Orders, application
+from stellwerk.engines.images.answer import EDIT, GENERATION, events, whole
 from stellwerk.engines.images.job import Job, edit, generation, variation
 from stellwerk.engines.images.painter import Painter
-from stellwerk.engines.images.pictures import file_of
 from stellwerk.engines.images.spec import check_installed, files_of, options_of
 from stellwerk.wire.decode import decode
 from stellwerk.wire.form import decode_form, read_parts
 from stellwerk.wire.images import (
     ImageEditRequest,
     ImageRequest,
-    ImagesAnswer,
     ImageVariationRequest,
-    MadeImage,
 )
 
 T = TypeVar("T")
@@ -34,19 +28,19 @@ async def load(orders: Orders) -> web.Application:
     """Load the model; the application paints with it."""
     painter = _painter(orders)
 
-    async def generations(request: web.Request) -> web.Response:
+    async def generations(request: web.Request) -> web.StreamResponse:
         asked = decode(await request.read(), ImageRequest)
-        return await _answer(request, painter, generation(asked, painter.canvas))
+        return await _answer(request, painter, generation(asked, painter.canvas), GENERATION)
 
-    async def edits(request: web.Request) -> web.Response:
+    async def edits(request: web.Request) -> web.StreamResponse:
         asked = await _form(request, ImageEditRequest)
         job = await asyncio.to_thread(edit, asked, painter.canvas)
-        return await _answer(request, painter, job)
+        return await _answer(request, painter, job, EDIT)
 
-    async def variations(request: web.Request) -> web.Response:
+    async def variations(request: web.Request) -> web.StreamResponse:
         asked = await _form(request, ImageVariationRequest)
         job = await asyncio.to_thread(variation, asked, painter.canvas)
-        return await _answer(request, painter, job)
+        return await whole(request, painter, job)
 
     async def close(_: web.Application) -> None:
         painter.close()
@@ -73,15 +67,9 @@ async def _form(request: web.Request, shape: type[T]) -> T:
     return decode_form(parts, shape)
 
 
-async def _answer(request: web.Request, painter: Painter, job: Job) -> web.Response:
-    interim = Interim(request)
-    made = []
-    async with aclosing(painter.paint(job, lambda share: interim.tell(share, 1))) as pictures:
-        async for picture in pictures:
-            file = await asyncio.to_thread(file_of, picture, job.form, job.quality)
-            made.append(MadeImage(b64_json=b64encode(file).decode()))
-    width, height = job.size
-    answer = ImagesAnswer(
-        created=int(time.time()), data=made, output_format=job.form, size=f"{width}x{height}"
-    )
-    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+async def _answer(
+    request: web.Request, painter: Painter, job: Job, name: str
+) -> web.StreamResponse:
+    if job.stream:
+        return await events(request, painter, job, name)
+    return await whole(request, painter, job)

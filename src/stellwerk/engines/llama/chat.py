@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions` in the engine's child process."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,15 +8,16 @@ from typing import Any
 from aiohttp import web
 
 from stellwerk.engines.llama.chat_answer import ChatOutlet, ChatStream, ChatWhole
-from stellwerk.engines.llama.checks import check_chat
+from stellwerk.engines.llama.checks import InvalidFieldError, check_chat
 from stellwerk.engines.llama.delivery import Spent, deliver
 from stellwerk.engines.llama.failures import ContextOverflowError
 from stellwerk.engines.llama.fields import refuse_unsupported
 from stellwerk.engines.llama.guided import Guided
-from stellwerk.engines.llama.messages import Called, Line, native, plain, read
+from stellwerk.engines.llama.messages import Called, Line, has_pictures, native, plain, read
 from stellwerk.engines.llama.model import Model
 from stellwerk.engines.llama.plain import Plain, plain_body, thinking
 from stellwerk.engines.llama.question import question
+from stellwerk.engines.llama.sight import fit
 from stellwerk.wire.chat import ChatCompletionRequest
 from stellwerk.wire.decode import decode
 from stellwerk.wire.tools import AllowedToolChoice, Function, NamedToolChoice
@@ -34,14 +36,29 @@ async def chat(model: Model, request: web.Request) -> web.StreamResponse:
         if ask.stream
         else ChatWhole(ask, model.fingerprint)
     )
-    turn = Turn(model, ask, read(ask.messages), outlet, *_offered(ask))
+    lines = read(ask.messages, sees=model.sees)
+    if has_pictures(lines):
+        _check_pictures(model, ask)
+        await asyncio.to_thread(fit, lines)
+    turn = Turn(model, ask, lines, outlet, *_offered(ask))
     try:
-        await turn.make_room(len(body))
+        # What a picture takes of the context is known to llama.cpp alone.
+        if not has_pictures(lines):
+            await turn.make_room(len(body))
         count = ask.n or 1
         return await deliver(outlet, [turn.run(index) for index in range(count)], each=count)
     except ContextOverflowError as error:
         error.param = "messages"
         raise
+
+
+def _check_pictures(model: Model, ask: ChatCompletionRequest) -> None:
+    """Calls of a small model, and those that must be, are led by a prompt of words alone."""
+    led = model.guided or ask.tool_choice not in (None, "auto")
+    if ask.tools and ask.tool_choice != "none" and led:
+        raise InvalidFieldError(
+            "`tools`: this model takes tools or pictures, not both in one request.", param="tools"
+        )
 
 
 def _offered(ask: ChatCompletionRequest) -> tuple[list[Function], bool, int]:

@@ -6,7 +6,7 @@ own template, or in plain turns for models that do not follow that form.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stellwerk.base.errors import InvalidRequestError
@@ -14,6 +14,7 @@ from stellwerk.base.ids import new_id
 from stellwerk.wire.messages import (
     AssistantMessage,
     FunctionMessage,
+    ImagePart,
     Message,
     Part,
     RefusalPart,
@@ -44,11 +45,22 @@ class UnansweredCallError(InvalidRequestError):
 
 
 @dataclass(slots=True)
+class Seen:
+    """A picture: where it stands in the words, in characters, and where it came from."""
+
+    at: int
+    url: str
+    detail: str | None
+    param: str
+
+
+@dataclass(slots=True)
 class Said:
-    """Someone's words."""
+    """Someone's words, and pictures among them."""
 
     role: Role
     text: str
+    pictures: list[Seen] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,11 +79,14 @@ Line = Said | Called
 CONTROL = re.compile(r"<(?=\|[^|<>\s]{1,64}\|>)")
 
 
-def read(messages: Sequence[Message]) -> list[Line]:
-    """Raises `InvalidRequestError` that names the message which does not fit."""
+def read(messages: Sequence[Message], *, sees: bool = False) -> list[Line]:
+    """Raises `InvalidRequestError` that names the message which does not fit.
+
+    `sees`: the model takes pictures, from the user.
+    """
     lines: list[Line] = []
     for number, message in enumerate(messages):
-        _add(lines, message, f"messages[{number}]")
+        _add(lines, message, f"messages[{number}]", sees=sees)
     for line in lines:
         if isinstance(line, Called) and line.result is None:
             raise UnansweredCallError(
@@ -82,7 +97,11 @@ def read(messages: Sequence[Message]) -> list[Line]:
     return lines
 
 
-def _add(lines: list[Line], message: Message, place: str) -> None:
+def has_pictures(lines: Iterable[Line]) -> bool:
+    return any(isinstance(line, Said) and line.pictures for line in lines)
+
+
+def _add(lines: list[Line], message: Message, place: str, *, sees: bool) -> None:
     match message:
         case ToolMessage():
             _find(lines, message.tool_call_id, place).result = _text(message.content, place)
@@ -97,7 +116,7 @@ def _add(lines: list[Line], message: Message, place: str) -> None:
                 for call in message.tool_calls or ()
             ]
         case UserMessage():
-            lines.append(Said("user", _text(message.content, place)))
+            lines.append(_asked(message.content, place) if sees else _told(message.content, place))
         case _:
             lines.append(Said("system", _text(message.content, place)))
 
@@ -111,6 +130,25 @@ def _find(lines: list[Line], call_id: str, place: str) -> Called:
         "call of that id in `tool_calls`.",
         param=f"{place}.tool_call_id",
     )
+
+
+def _told(content: str | list[Part], place: str) -> Said:
+    return Said("user", _text(content, place))
+
+
+def _asked(content: str | list[Part], place: str) -> Said:
+    """What a user says and shows."""
+    if isinstance(content, str):
+        return _told(content, place)
+    said = Said("user", "")
+    for number, part in enumerate(content):
+        if isinstance(part, ImagePart):
+            image, param = part.image_url, f"{place}.content[{number}].image_url.url"
+            said.pictures.append(Seen(len(said.text), image.url, image.detail, param))
+        else:
+            text = _defused(_part(part, f"{place}.content[{number}]"))
+            said.text += f"\n{text}" if said.text else text
+    return said
 
 
 def _text(content: str | list[Part] | None, place: str) -> str:
@@ -160,7 +198,23 @@ def _say(told: list[dict[str, Any]], line: Said) -> None:
     if line.role == last.get("role") == "assistant" and "tool_calls" not in last:
         last["content"] += "\n\n" + line.text
     else:
-        told.append({"role": line.role, "content": line.text})
+        told.append({"role": line.role, "content": _content(line)})
+
+
+def _content(line: Said) -> str | list[dict[str, Any]]:
+    """The words; as parts, with the pictures between them, where there are any."""
+    if not line.pictures:
+        return line.text
+    parts: list[dict[str, Any]] = []
+    start = 0
+    for picture in line.pictures:
+        if text := line.text[start : picture.at].strip("\n"):
+            parts.append({"type": "text", "text": text})
+        parts.append({"type": "image_url", "image_url": {"url": picture.url}})
+        start = picture.at
+    if text := line.text[start:].strip("\n"):
+        parts.append({"type": "text", "text": text})
+    return parts
 
 
 def _tell_results(told: list[dict[str, Any]], results: list[Called]) -> None:
@@ -169,8 +223,12 @@ def _tell_results(told: list[dict[str, Any]], results: list[Called]) -> None:
     texts = [f"{one.name} {one.arguments} returned:\n{one.result}" for one in results]
     if not told or told[-1]["role"] != "user":
         told.append({"role": "user", "content": ""})
-    parts = [told[-1]["content"], *texts, "Answer my question with this result."]
-    told[-1]["content"] = "\n\n".join(part for part in parts if part)
+    texts.append("Answer my question with this result.")
+    before = told[-1]["content"]
+    if isinstance(before, list):
+        before.append({"type": "text", "text": "\n\n".join(texts)})
+    else:
+        told[-1]["content"] = "\n\n".join(text for text in (before, *texts) if text)
     results.clear()
 
 

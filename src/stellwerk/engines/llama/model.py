@@ -40,6 +40,7 @@ class Model:
     guided: bool
     thinks: bool
     examples: str
+    sees: bool = False
     fingerprint: str = f"xllamacpp-{xllamacpp.__version__}"
 
     @classmethod
@@ -56,6 +57,7 @@ class Model:
             guided=is_guided(weights.options.tool_style, follows=follows and large),
             thinks="<think>" in props.chat_template,
             examples=examples(),
+            sees=weights.projector is not None,
         )
 
     async def make_room(self, prompt: str | list[int], answer: int | None, param: str) -> None:

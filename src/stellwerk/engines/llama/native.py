@@ -1,6 +1,7 @@
 """llama.cpp itself: how it is started, and its HTTP side on a private Unix socket."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ log = get_logger("engines")
 # not wait behind streams that wait for a slot.
 WAITERS = 64
 READY_EVERY = 0.05
+LARGE = 2**20
 
 
 def start(weights: Weights, socket: Path, secret: str, threads: int) -> xllamacpp.Server:
@@ -26,6 +28,8 @@ def start(weights: Weights, socket: Path, secret: str, threads: int) -> xllamacp
     options = weights.options
     params = xllamacpp.CommonParams()
     params.model.path = str(weights.path)
+    if weights.projector is not None:
+        params.mmproj.path = str(weights.projector)
     params.n_parallel = options.slots
     # Each slot has its own part: four long requests at once cannot take room from each other.
     params.n_ctx, params.kv_unified = weights.context * options.slots, False
@@ -75,7 +79,7 @@ class Native:
     async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
         """One question, one answer, as JSON."""
         try:
-            async with self.session.post(path, data=msgspec.json.encode(body)) as answer:
+            async with self.session.post(path, data=_written(body)) as answer:
                 read = await answer.read()
         except aiohttp.ClientError as error:
             raise _gone(path, error) from error
@@ -89,7 +93,7 @@ class Native:
         Closing the iterator closes the connection, which stops the work at once.
         """
         try:
-            async with self.session.post(path, data=msgspec.json.encode(body)) as answer:
+            async with self.session.post(path, data=_written(body)) as answer:
                 if answer.status != 200:
                     raise failure(await answer.read(), answer.status)
                 rest = b""
@@ -114,6 +118,12 @@ class Native:
 
     async def text(self, tokens: list[int]) -> str:
         return str((await self.ask("/detokenize", {"tokens": tokens}))["content"])
+
+
+def _written(body: Mapping[str, Any]) -> io.BytesIO | bytes:
+    """JSON; one with pictures in the form that aiohttp sends piece by piece."""
+    made = msgspec.json.encode(body)
+    return io.BytesIO(made) if len(made) > LARGE else made
 
 
 def _gone(path: str, error: aiohttp.ClientError) -> EngineGoneError:

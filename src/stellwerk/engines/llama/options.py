@@ -33,6 +33,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt_cache: Annotated[
         int, Meta(ge=0, description="MiB of memory for prompts that may come again.")
     ] = 256
+    mmproj: Annotated[
+        str | None,
+        Meta(description="Which of the files is the projector of a model that sees."),
+    ] = None
     tool_style: Annotated[
         ToolStyle,
         Meta(

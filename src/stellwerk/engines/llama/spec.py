@@ -1,8 +1,9 @@
 """llama: language models in GGUF files, on the processor.
 
 Run by xllamacpp 2026.10.11549 (llama.cpp b11549), which needs AVX2. One child process per model,
-with several slots that share each step (continuous batching). Limits: text only, one file of
-weights (or the first of a split set), no log-probabilities of a prompt.
+with several slots that share each step (continuous batching). With a projector (option `mmproj`)
+a model sees pictures. Limits: one file of weights (or the first of a split set), no
+log-probabilities of a prompt.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from stellwerk.ports.engines import Description, EngineSpec, Launch
 
 # What Python, the tokenizer and the work space of a step take beside weights and caches; measured.
 OVERHEAD = 230 * 2**20
+# A picture on its way, and the work space of the projector.
+LOOKING = 300 * 2**20
 
 
 class NoWeightsError(InvalidRequestError):
@@ -25,12 +28,16 @@ class NoWeightsError(InvalidRequestError):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A model's file, what its header says, and how it is to be run."""
+    """A model's file, what its header says, and how it is to be run.
+
+    `projector` is the file that turns pictures into what the model reads, if it sees.
+    """
 
     path: Path
     size: int
     header: Header
     options: Options
+    projector: Path | None = None
 
     @property
     def context(self) -> int:
@@ -49,7 +56,8 @@ class Weights:
     @property
     def footprint(self) -> int:
         cache = self.header.cache_bytes * self.context * self.options.slots
-        return self.size + cache + self.options.prompt_cache * 2**20 + OVERHEAD
+        looking = LOOKING if self.projector is not None else 0
+        return self.size + cache + self.options.prompt_cache * 2**20 + OVERHEAD + looking
 
 
 def weights(launch: Launch) -> Weights:
@@ -58,7 +66,30 @@ def weights(launch: Launch) -> Weights:
         raise NoWeightsError(f"The model {launch.model} names no file of weights.")
     paths = [Path(file) for file in launch.files]
     size = sum(path.stat().st_size for path in paths)
-    return Weights(paths[0], size, read_header(paths[0]), read_options(launch.options))
+    options = read_options(launch.options)
+    projector = _projector(paths, options)
+    texts = [path for path in paths if path != projector]
+    if not texts:
+        raise NoWeightsError(f"The model {launch.model} names no file beside its projector.")
+    return Weights(texts[0], size, read_header(texts[0]), options, projector)
+
+
+def _projector(paths: list[Path], options: Options) -> Path | None:
+    """Raises `OptionsError` for a file that is not there or that is no projector."""
+    if options.mmproj is None:
+        return None
+    found = next((path for path in paths if path.name == options.mmproj), None)
+    if found is None:
+        named = ", ".join(path.name for path in paths)
+        raise OptionsError(
+            f"Options of the engine llama: `mmproj` is {options.mmproj!r}, which is none of the "
+            f"model's files: {named}."
+        )
+    if not read_header(found).values.get("clip.has_vision_encoder"):
+        raise OptionsError(
+            f"Options of the engine llama: `mmproj`: {found.name} is no projector for pictures."
+        )
+    return found
 
 
 def describe(launch: Launch) -> Description:
@@ -73,4 +104,5 @@ SPEC = EngineSpec(
     serves="LLM",
     operations=frozenset({"chat.completions", "completions"}),
     describe=describe,
+    sees=lambda options: bool(options.get("mmproj")),
 )

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from rapidocr import RapidOCR
 
 from stellwerk.engines.ocr.pictures import Pixels
 
 # Lines whose middles are closer than this share of their height stand on one row.
 SAME_ROW = 0.5
+# To look closely is to look at a shorter side of so many pixels, but not at single dots.
+CLOSE, MOST_SCALE = 1100, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +52,30 @@ class Recognizer:
             }
         )
 
-    def read(self, picture: Pixels) -> list[Line]:
-        """The lines in reading order: row by row, from left to right."""
+    def read(self, picture: Pixels, *, closely: bool = False) -> list[Line]:
+        """The lines in reading order: row by row, from left to right.
+
+        `closely`: a small picture is enlarged first; a lone figure beside a bar is overlooked else.
+        """
+        scale = CLOSE / min(picture.shape[:2]) if closely else 1
+        if scale > 1:
+            scale = min(scale, MOST_SCALE)
+            picture = _enlarged(picture, scale)
         found = self._model(picture)
         if found.txts is None:
             return []
         lines = [
-            Line(text.strip(), _box(corners), round(float(score), 4))
+            Line(text.strip(), _box(corners / max(scale, 1)), round(float(score), 4))
             for text, corners, score in zip(found.txts, found.boxes, found.scores, strict=True)
             if text.strip()
         ]
         return in_order(lines)
+
+
+def _enlarged(picture: Pixels, scale: float) -> Pixels:
+    height, width = picture.shape[:2]
+    size = round(width * scale), round(height * scale)
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
 def _box(corners: Any) -> tuple[float, float, float, float]:

@@ -2,11 +2,13 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import msgspec
 from aiohttp import web
 
 from stellwerk.engines.host import Orders, application
+from stellwerk.engines.ocr.colors import colors
 from stellwerk.engines.ocr.pictures import Pixels, picture_in, pixels
 from stellwerk.engines.ocr.recognizer import Line, Recognizer
 from stellwerk.engines.ocr.spec import options_of, weights
@@ -38,10 +40,13 @@ async def load(orders: Orders) -> web.Application:
     async def ocr(request: web.Request) -> web.Response:
         body = decode(await request.read(), OcrRequest)
         given = body.document.image_url
-        data = picture_in(given.url if isinstance(given, PictureUrl) else given, PARAM)
+        nested = given if isinstance(given, PictureUrl) else PictureUrl(url=given)
+        data = picture_in(nested.url, PARAM)
         loop = asyncio.get_running_loop()
         picture = await asyncio.to_thread(pixels, data, PARAM)
-        lines = await loop.run_in_executor(thread, recognizer.read, picture)
+        lines = await loop.run_in_executor(
+            thread, partial(recognizer.read, picture, closely=nested.detail == "high")
+        )
         answer = _answer(lines, picture, orders.model, len(data))
         return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
@@ -60,5 +65,6 @@ def _answer(lines: list[Line], picture: Pixels, model: str, size: int) -> OcrAns
         markdown="\n".join(line.text for line in lines),
         dimensions=OcrDimensions(width=width, height=height),
         regions=[OcrRegion(text=one.text, box=one.box, score=one.score) for one in lines],
+        colors=colors(picture),
     )
     return OcrAnswer(pages=[page], model=model, usage_info=OcrUsage(doc_size_bytes=size))

@@ -112,6 +112,15 @@ class Files:
         """Raises `UnknownFileError`, also for a file of another project."""
         return (await self.stored(project_id, file_id)).file
 
+    async def linked(self, file_id: str) -> Stored:
+        """A file of any project, for whoever has a link to it. Raises `UnknownFileError`."""
+        async with self.database.connect() as connection:
+            query = select(files).where(files.c.id == file_id, living())
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise unknown(file_id)
+        return _stored(row)
+
     async def stored(self, project_id: str, file_id: str) -> Stored:
         """The file and where its bytes are. Raises `UnknownFileError`."""
         async with self.database.connect() as connection:
@@ -119,7 +128,7 @@ class Files:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise unknown(file_id)
-        return Stored(shown(row), project_id, row.sha256, _pieces(row.pieces))
+        return _stored(row)
 
     def read(self, stored: Stored, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from `start` up to, and without, `end`."""
@@ -182,6 +191,10 @@ def _one(project_id: str, file_id: str) -> ColumnElement[bool]:
     if not FILE_ID.fullmatch(file_id):
         raise unknown(file_id)
     return (files.c.id == file_id) & (files.c.project_id == project_id)
+
+
+def _stored(row: Any) -> Stored:
+    return Stored(shown(row), row.project_id, row.sha256, _pieces(row.pieces))
 
 
 def _check_id(file_id: str, param: str) -> None:

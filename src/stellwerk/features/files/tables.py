@@ -1,4 +1,4 @@
-"""`files`, and the `uploads` that become files part by part."""
+"""`files`, the `uploads` that become files part by part, and the key that links are signed with."""
 
 from sqlalchemy import (
     BigInteger,
@@ -7,6 +7,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    SmallInteger,
     Table,
     Text,
     func,
@@ -57,4 +58,11 @@ upload_parts = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("pieces", JSONB, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+link_keys = Table(
+    "link_keys",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, nullable=False),
 )

@@ -14,7 +14,7 @@ Purpose = Literal[
     "assistants", "batch", "fine-tune", "vision", "user_data", "visual-rag", "embedding"
 ]
 # What only the hub itself makes.
-OwnPurpose = Literal["batch_output", "fine-tune-results"]
+OwnPurpose = Literal["batch_output", "fine-tune-results", "image_output"]
 AnyPurpose = Literal[Purpose, OwnPurpose]
 PURPOSES: tuple[str, ...] = get_args(Purpose)
 

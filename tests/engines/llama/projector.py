@@ -1,0 +1,103 @@
+"""A projector with random weights for a model of any width: it sees nothing, by every rule.
+
+The form is that of LLaVA: a CLIP of two layers and a perceptron, in GGUF.
+"""
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Tensor = npt.NDArray[np.float32]
+
+SIDE, PATCH, WIDTH, HEADS, LAYERS, INNER = 56, 14, 64, 4, 2, 128
+ALIGNMENT = 32
+UINT32, FLOAT32, BOOL, STRING, ARRAY = 4, 6, 7, 8, 9
+
+
+def made_projector(path: Path, embedding: int, seed: int = 7) -> Path:
+    """Write one for a text model with embeddings of this width."""
+    path.write_bytes(gguf(_values(embedding), _tensors(embedding, np.random.default_rng(seed))))
+    return path
+
+
+def _values(embedding: int) -> dict[str, Any]:
+    return {
+        "general.architecture": "clip",
+        "clip.has_vision_encoder": True,
+        "clip.projector_type": "mlp",
+        "clip.use_gelu": True,
+        "clip.vision.image_size": SIDE,
+        "clip.vision.patch_size": PATCH,
+        "clip.vision.embedding_length": WIDTH,
+        "clip.vision.feed_forward_length": INNER,
+        "clip.vision.projection_dim": embedding,
+        "clip.vision.block_count": LAYERS,
+        "clip.vision.attention.head_count": HEADS,
+        "clip.vision.attention.layer_norm_epsilon": 1e-5,
+        "clip.vision.image_mean": [0.5, 0.5, 0.5],
+        "clip.vision.image_std": [0.5, 0.5, 0.5],
+    }
+
+
+def _tensors(embedding: int, chance: np.random.Generator) -> dict[str, Tensor]:
+    def noise(*shape: int) -> Tensor:
+        return chance.normal(0, 0.2, shape).astype(np.float32)
+
+    made: dict[str, Tensor] = {
+        "v.class_embd": noise(WIDTH),
+        "v.patch_embd.weight": noise(WIDTH, 3, PATCH, PATCH),
+        "v.position_embd.weight": noise((SIDE // PATCH) ** 2 + 1, WIDTH),
+        "mm.0.weight": noise(embedding, WIDTH),
+        "mm.0.bias": noise(embedding),
+        "mm.2.weight": noise(embedding, embedding),
+        "mm.2.bias": noise(embedding),
+    }
+    for norm in ("pre_ln", *(f"blk.{n}.ln{k}" for n in range(LAYERS) for k in (1, 2))):
+        made[f"v.{norm}.weight"] = np.ones(WIDTH, np.float32)
+        made[f"v.{norm}.bias"] = noise(WIDTH)
+    for layer in range(LAYERS):
+        shapes = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_out"), (WIDTH, WIDTH))
+        shapes |= {"ffn_up": (INNER, WIDTH), "ffn_down": (WIDTH, INNER)}
+        for name, shape in shapes.items():
+            made[f"v.blk.{layer}.{name}.weight"] = noise(*shape)
+            made[f"v.blk.{layer}.{name}.bias"] = noise(shape[0])
+    return made
+
+
+def gguf(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
+    """Version 3: counts, key-values, the tensors' places, then their numbers."""
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values))
+    head += b"".join(_text(name) + _value(value) for name, value in values.items())
+    data = b""
+    for name, tensor in tensors.items():
+        shape = tensor.shape[::-1]
+        head += _text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
+        head += struct.pack("<IQ", 0, len(data))
+        data += _padded(tensor.tobytes())
+    return _padded(head) + data
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % ALIGNMENT)
+
+
+def _text(text: str) -> bytes:
+    return struct.pack("<Q", len(text)) + text.encode()
+
+
+def _value(value: Any) -> bytes:
+    match value:
+        case bool():
+            return struct.pack("<I?", BOOL, value)
+        case int():
+            return struct.pack("<II", UINT32, value)
+        case float():
+            return struct.pack("<If", FLOAT32, value)
+        case str():
+            return struct.pack("<I", STRING) + _text(value)
+        case _:
+            return struct.pack(f"<IIQ{len(value)}f", ARRAY, FLOAT32, len(value), *value)

@@ -1,0 +1,46 @@
+"""A picture as the text that a model is given."""
+
+from stellwerk.operations.sight.picture import Picture
+from stellwerk.operations.sight.reading import words
+from stellwerk.wire.ocr import OcrColor, OcrPage, OcrRegion
+
+PICTURE = Picture(b"", "PNG", 400, 300)
+WHITE = [OcrColor(name="white", hex="#ffffff", share=0.934)]
+HEAD = (
+    "[Image: PNG, 400 x 300 pixels; colours white 93%. The text in it, row by row behind its "
+    "place (x, y in pixels from the top left):"
+)
+
+
+def region(text: str, left: float, top: float) -> OcrRegion:
+    return OcrRegion(text=text, box=(left, top, left + 90, top + 20), score=0.9)
+
+
+def test_rows_with_places() -> None:
+    lines = [region("Summe", 20, 100), region("12,50 EUR", 300, 103), region("Danke!", 20, 140)]
+    page = OcrPage(markdown="", regions=lines, colors=WHITE)
+    assert words(PICTURE, page, "Image", closely=True).splitlines() == [
+        HEAD,
+        "(20,100) Summe  (300,103) 12,50 EUR",
+        "(20,140) Danke!",
+        "End of Image.]",
+    ]
+    assert "Summe  12,50 EUR\nDanke!" in words(PICTURE, page, "Image", closely=False)
+
+
+def test_a_reader_that_tells_no_places() -> None:
+    page = OcrPage(markdown="# Bill\n\nSum: 3")
+    told = words(PICTURE, page, "Image 2 of 3", closely=True)
+    assert told.splitlines() == [
+        "[Image 2 of 3: PNG, 400 x 300 pixels. The text in it, row by row:",
+        "# Bill",
+        "Sum: 3",
+        "End of Image 2 of 3.]",
+    ]
+
+
+def test_a_picture_without_text_says_so() -> None:
+    told = words(PICTURE, OcrPage(markdown=" \n", colors=WHITE), "Image", closely=True)
+    assert "PNG, 400 x 300 pixels; colours white 93%" in told
+    assert "holds no text" in told
+    assert "not known" in told
