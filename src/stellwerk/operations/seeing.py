@@ -13,7 +13,8 @@ import numpy as np
 from stellwerk.base.errors import StellwerkError
 from stellwerk.features.keys.types import Principal
 from stellwerk.operations import pooling
-from stellwerk.operations.embed import Vectors, answer
+from stellwerk.operations.asking import answer
+from stellwerk.operations.embed import Vectors
 from stellwerk.operations.run import Runner
 from stellwerk.upstreams.failures import UpstreamError
 from stellwerk.wire.pooling import PoolingAnswer
