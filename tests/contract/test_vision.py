@@ -102,8 +102,10 @@ def test_the_documented_snippets(
 
 
 @pytest.fixture
-def client(server: Server) -> OpenAI:
-    return OpenAI(api_key=server.admin_key, base_url=f"{server.url}/v2", max_retries=0)
+def client(server: Server) -> Iterator[OpenAI]:
+    base = f"{server.url}/v2"
+    with OpenAI(api_key=server.admin_key, base_url=base, max_retries=0) as opened:
+        yield opened
 
 
 def asked(client: OpenAI, url: str, question: str = "What is written on it?", **more: Any) -> str:

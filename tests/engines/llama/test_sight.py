@@ -18,7 +18,8 @@ from stellwerk.engines.llama.spec import SPEC
 from stellwerk.engines.ocr.pictures import picture_in
 from stellwerk.ports.engines import Launch
 from tests import pictures
-from tests.engines.llama.conftest import SECRET, TINY, end, first_word, start
+from tests.engines.child import SECRET, running
+from tests.engines.llama.conftest import TINY
 from tests.engines.llama.projector import made_projector
 
 # Of SmolLM2 135M.
@@ -35,11 +36,10 @@ def projector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(
     weights: Path, projector: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    socket = tmp_path_factory.mktemp("sight") / "e.sock"
-    process = start(socket, weights / TINY, projector, context=2048, mmproj=projector.name)
-    assert first_word(process) == {"ready": True}
-    yield socket
-    end(process)
+    files = weights / TINY, projector
+    directory = tmp_path_factory.mktemp("sight")
+    with running("llama", directory, *files, context=2048, mmproj=projector.name) as child:
+        yield child.socket
 
 
 async def ask(engine: Path, *parts: Any, **more: Any) -> tuple[int, Any]:
