@@ -17,7 +17,7 @@ from stellwerk.base.errors import (
 from stellwerk.base.settings import QueueSettings
 from stellwerk.data.database import Database
 from stellwerk.features.keys.errors import KeyRefusedError
-from stellwerk.features.queue.claims import Claims
+from stellwerk.features.queue.claims import MOST, Claims
 from stellwerk.features.queue.service import Queue
 from stellwerk.features.queue.types import Answer, Job, NewRequest, Request, State
 from stellwerk.ports.sink import Sink
@@ -129,6 +129,23 @@ async def test_how_far_it_is_is_seen_while_it_runs_and_begins_anew(line: Line) -
         go_on.set()
         request, _ = await line.ended(name)
     assert (request.attempts, request.progress) == (2, 0.125)
+
+
+async def test_a_long_line_for_one_model_does_not_hide_another_s(line: Line) -> None:
+    ran: list[str] = []
+
+    async def slowly(job: Job, sink: Sink) -> None:
+        await asyncio.sleep(0.05)
+        ran.append(job.model)
+        await hello(job, sink)
+
+    ahead = 60
+    for _ in range(MOST + ahead):
+        await line.put(model="long")
+    name = await line.put(model="short")
+    async with line.working(slowly, slots=4, per_model=1):
+        await line.ended(name)
+    assert ran.count("long") < ahead // 2
 
 
 async def test_it_runs_as_many_at_once_as_it_has_slots(line: Line) -> None:

@@ -25,6 +25,7 @@ Leases = Callable[[], Awaitable[Mapping[str, int]]]
 # Three beats fit into a lease. A missed notification costs one poll.
 BEAT, SWEEP, POLL = 1.5, 1.0, 1.0
 AWAY = 0.5
+NEVER = float("-inf")
 
 
 class Worker:
@@ -42,6 +43,8 @@ class Worker:
         self._leases = leases
         self._settings = settings
         self._news = asyncio.Event()
+        # When a claim last found nothing.
+        self._emptied = NEVER
         self._resting = Resting()
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -155,8 +158,12 @@ class Worker:
                 pass
 
     async def _claim(self) -> None:
-        """Claim until there is no room, or nothing to claim."""
-        settings = self._settings
+        """Claim until there is no room, or nothing to claim.
+
+        A claim sees the front of the line only, which may be all of models that have no place
+        left; the next one looks past these. Not each time, as it mostly finds nothing.
+        """
+        settings, clock = self._settings, asyncio.get_running_loop().time
         while (free := settings.slots - len(self._tasks)) > 0:
             room = Room(
                 slots=free,
@@ -171,7 +178,10 @@ class Worker:
                 task = asyncio.create_task(self._run(job))
                 self._tasks.add(task)
                 task.add_done_callback(self._ended)
-            if len(jobs) < free:
+            if not jobs:
+                self._emptied = clock()
+                return
+            if len(jobs) < free and clock() < self._emptied + POLL:
                 return
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
