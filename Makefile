@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 PEERS ?= $(HOME)/.cache/stellwerk/bench-peers
 READY := $(VENV)/.ready
 PACKAGES := --constraint constraints.txt --editable '.[dev]'
-FIRST_HALF := $(addprefix tests/,engines contract worker operations lane upstreams web wire readers \
-  supervisor http)
+FIRST_HALF := $(addprefix tests/,engines contract worker operations lane upstreams)
 INSTALL_WITH_UV = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(PACKAGES)
 INSTALL_WITH_PIP = $(BIN)/pip install --quiet $(PACKAGES)
 

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import engines, speech
+from bench import engines, ocr, speech
 from bench.report import print_table
 
-PARTS = {"engines": engines.measure, "speech": speech.measure}
+PARTS = {"engines": engines.measure, "speech": speech.measure, "ocr": ocr.measure}
 
 DEFAULT_WEIGHTS = Path("~/.cache/stellwerk/weights").expanduser()
 

@@ -1,25 +1,20 @@
 """Transcriptions through the hub, beside faster-whisper called by a program of its own.
 
-The two take turns file by file, or four files by four, so that both meet the same machine; both run
-the same weights, threads and search, and leave out silence in the same way. A figure is the
-real-time factor: seconds of work for a second of sound, or of all processors together. Of the
-rounds the least counts, file by file: what else runs on the machine can only add to it.
+Both run the same weights, threads and search, and leave out silence in the same way. They take
+turns file by file, or four files by four. A figure is the real-time factor: seconds of work for a
+second of sound, or of all processors together.
 """
 
 import asyncio
-import json
-import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
 import numpy as np
 import psutil
 
+from bench.beside import Read, Side, least, program
 from bench.report import Figure
 from tests.server import running_server
 from tests.sound import AUSTEN, RATE, austen, encoded, samples
@@ -46,44 +41,20 @@ with ThreadPoolExecutor(4) as pool:
         print(json.dumps(list(pool.map(hear, json.loads(line)))), flush=True)
 """
 
-Heard = Callable[[Sequence[Path]], Awaitable[list[str]]]
-
-
-@dataclass(frozen=True)
-class Side:
-    """What transcribes recordings, and the process that it is or starts with all its children."""
-
-    hear: Heard
-    process: psutil.Process
-
-    async def take(self, batch: Sequence[Path]) -> tuple[float, float]:
-        """Seconds, and seconds of processors."""
-        before, began = self.spent(), time.perf_counter()
-        texts = await self.hear(batch)
-        took = time.perf_counter() - began
-        assert all(texts), texts
-        return took, self.spent() - before
-
-    def spent(self) -> float:
-        spent = 0.0
-        for member in (self.process, *self.process.children(recursive=True)):
-            # PostgreSQL's workers come and go.
-            with suppress(psutil.NoSuchProcess):
-                times = member.cpu_times()
-                spent += times.user + times.system
-        return spent
-
 
 async def measure(weights: Path, rounds: int) -> list[Figure]:
     """The figures of this part. `weights` is a weights directory with the starter models."""
     with tempfile.TemporaryDirectory() as directory, running_server(weights) as server:
         files, seconds = recordings(Path(directory))
+        orders = {"weights": directory, "threads": psutil.cpu_count(logical=False) or 1}
+        for name in NAMES:
+            (Path(directory) / name).symlink_to(weights / f"{MODEL}.{name}")
         async with (
-            bare(weights, Path(directory)) as direct,
+            program(PROGRAM, orders) as direct,
             aiohttp.ClientSession(timeout=TIMEOUT) as session,
         ):
-            hear = hub(session, server.url, server.admin_key)
-            sides = (Side(hear, psutil.Process(server.process.pid)), direct)
+            read = hub(session, server.url, server.admin_key)
+            sides = (Side(read, psutil.Process(server.process.pid)), direct)
             return [
                 each
                 for at_once in (1, 4)
@@ -110,16 +81,7 @@ async def figures(
 ) -> list[Figure]:
     """Of the time, and of the processors."""
     batches = [files[start : start + at_once] for start in range(0, len(files), at_once)]
-    for side in sides:
-        # The first one loads the model.
-        await side.take(batches[0])
-    least = np.full((len(batches), len(sides), 2), np.inf)
-    for turn in range(rounds):
-        for number, batch in enumerate(batches):
-            for place in (0, 1) if (number + turn) % 2 else (1, 0):
-                taken = await sides[place].take(batch)
-                least[number, place] = np.minimum(least[number, place], taken)
-    (through, used), (direct, used_directly) = least.sum(axis=0) / seconds
+    (through, used), (direct, used_directly) = await least(batches, sides, rounds) / seconds
     what = f"speech, {FILES} files" + (f", {at_once} at once" if at_once > 1 else "")
     kept = bool(through <= BOUND * direct)
     return [
@@ -128,7 +90,7 @@ async def figures(
     ]
 
 
-def hub(session: aiohttp.ClientSession, url: str, key: str) -> Heard:
+def hub(session: aiohttp.ClientSession, url: str, key: str) -> Read:
     async def one(path: Path) -> str:
         form = aiohttp.FormData({"model": MODEL, "language": "en"})
         form.add_field("file", path.read_bytes(), filename=path.name)
@@ -145,34 +107,3 @@ def hub(session: aiohttp.ClientSession, url: str, key: str) -> Heard:
         return await asyncio.gather(*(one(path) for path in paths))
 
     return all_of
-
-
-@asynccontextmanager
-async def bare(weights: Path, directory: Path) -> AsyncIterator[Side]:
-    """faster-whisper in a process of its own, with as many threads as the hub's engine has."""
-    for name in NAMES:
-        (directory / name).symlink_to(weights / f"{MODEL}.{name}")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        PROGRAM,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    requests, answers = process.stdin, process.stdout
-    threads = psutil.cpu_count(logical=False) or 1
-    requests.write(json.dumps({"weights": str(directory), "threads": threads}).encode() + b"\n")
-    assert await answers.readline() == b"[]\n"
-
-    async def hear(paths: Sequence[Path]) -> list[str]:
-        requests.write(json.dumps([str(path) for path in paths]).encode() + b"\n")
-        texts: list[str] = json.loads(await answers.readline())
-        return texts
-
-    try:
-        yield Side(hear, psutil.Process(process.pid))
-    finally:
-        requests.close()
-        await process.wait()

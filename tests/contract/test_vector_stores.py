@@ -127,15 +127,13 @@ def test_visual_rag(client: OpenAI) -> None:
     assert made.id in [one.id for one in client.vector_stores.list()]
     assert [one.id for one in client.vector_stores.files.list(made.id)] == [file.id]
     assert file in client.files.list(purpose="visual-rag").data
-    # As the service's clients build it. No model here sees: what cannot be looked at is refused.
+    # As the service's clients build it. No model here sees: it is told what is on the page.
     prompt: Any = [
         {"type": "text", "text": f"{read.content[0].text}\n\nWie hoch war der Umsatz?"},
         {"type": "image_url", "image_url": {"url": shown.content[0].text}},
     ]
-    with pytest.raises(openai.BadRequestError):
-        client.chat.completions.create(model=CHAT, messages=[{"role": "user", "content": prompt}])
     told = client.chat.completions.create(
-        model=CHAT, messages=[{"role": "user", "content": prompt[:1]}], max_tokens=4
+        model=CHAT, messages=[{"role": "user", "content": prompt}], max_tokens=4
     )
     assert told.choices[0].message.content
     assert client.vector_stores.files.delete(file.id, vector_store_id=made.id).deleted

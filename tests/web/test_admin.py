@@ -168,6 +168,7 @@ async def test_an_entry_that_is_not_offered_is_shown_with_its_problem(web: Web) 
         ("org/voice", "file", False),
         ("ranker", "file", False),
         ("reader", "file", False),
+        ("sight", "file", False),
         ("mine", "admin", True),
     ]
     assert listed[-1]["entry"]["aliases"] == ["latest"]

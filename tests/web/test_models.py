@@ -7,10 +7,10 @@ from tests.web.conftest import Web
 @pytest.mark.parametrize(
     ("prefix", "ids"),
     [
-        ("/v2", ["chat", "vectors", "org/voice", "ranker", "reader"]),
-        ("/v1", ["chat", "vectors", "org/voice", "ranker", "reader"]),
-        ("/queue", ["chat", "vectors", "org/voice", "ranker", "reader"]),
-        ("/v2/coding", ["chat", "vectors", "org/voice", "ranker", "reader"]),
+        ("/v2", ["chat", "vectors", "org/voice", "ranker", "reader", "sight"]),
+        ("/v1", ["chat", "vectors", "org/voice", "ranker", "reader", "sight"]),
+        ("/queue", ["chat", "vectors", "org/voice", "ranker", "reader", "sight"]),
+        ("/v2/coding", ["chat", "vectors", "org/voice", "ranker", "reader", "sight"]),
         ("/v2/audio", ["org/voice"]),
         ("/audio", ["org/voice"]),
         ("/vision", []),

@@ -10,9 +10,9 @@ from sqlalchemy.exc import DBAPIError
 from stellwerk import __version__
 from stellwerk.data.database import Database
 from stellwerk.data.errors import UnsuitableDatabaseError, driver_error, first_line, sqlstate
+from stellwerk.data.locks import Lock
 
-# Any number that no other program is likely to lock in the same database.
-LOCK = text("select pg_advisory_xact_lock(7824617202)")
+LOCK = text(f"select pg_advisory_xact_lock({Lock.MIGRATION})")
 
 # SQLSTATE insufficient_privilege.
 NOT_ALLOWED = "42501"

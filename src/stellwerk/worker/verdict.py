@@ -12,6 +12,8 @@ from stellwerk.wire.errors import error_json
 PASSING = frozenset({Kind.UPSTREAM, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.RATE_LIMITED})
 LIMITED = 429
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+# Budgets are raised, and servers elsewhere say what they like.
+LONGEST_REST = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Again:
 def verdict(job: Job, error: StellwerkError) -> Again | Outcome:
     """A limit puts off, a passing failure is tried again, a key that is gone cancels."""
     if error.kind.status == LIMITED and error.retry_after is not None:
-        return Again(error.retry_after, counts=False)
+        return Again(min(error.retry_after, LONGEST_REST), counts=False)
     if error.kind in PASSING and job.attempts < job.max_attempts:
         return Again(max(_pause(job.attempts), error.retry_after or 0), counts=True)
     state = State.CANCELLED if isinstance(error, KeyRefusedError) else State.FAILED

@@ -332,6 +332,11 @@ async def test_only_so_many_at_a_time(house: House) -> None:
         await house.create(many(1))
 
 
+async def test_only_so_many_at_a_time_when_all_are_made_at_once(house: House) -> None:
+    made = await asyncio.gather(*(house.create(many(1)) for _ in range(8)), return_exceptions=True)
+    assert [isinstance(one, TooManyBatchesError) for one in made].count(False) == 3
+
+
 async def test_a_batch_belongs_to_its_project(house: House) -> None:
     name = await house.create(many(1))
     for project, wrong in (("proj_other", name), (house.principal.project_id, "batch_0"), ("", "")):

@@ -10,6 +10,7 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.data.database import Database
+from stellwerk.data.locks import Lock
 from stellwerk.features.batches.apart import apart
 from stellwerk.features.batches.reading import lines
 from stellwerk.features.batches.tables import batches
@@ -20,7 +21,7 @@ from stellwerk.features.files.service import Files
 from stellwerk.features.keys.errors import KeyRefusedError
 
 # One process looks through a file at a time; one that stops in the middle is ended.
-LOCK = text("select pg_try_advisory_xact_lock(hashtextextended(:name, 7824617205))")
+LOCK = text(f"select pg_try_advisory_xact_lock(hashtextextended(:name, {Lock.BATCHES}))")
 IDLE_LIMIT = text("set local idle_in_transaction_session_timeout = '60s'")
 STILL = text("select status = 'validating' from batches where id = :name")
 # Lines between two looks at whether the batch was cancelled meanwhile, and other tasks' turns.

@@ -8,6 +8,7 @@ from sqlalchemy import Row, func, insert, select, update
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.base.ids import new_id
 from stellwerk.data.database import Database
+from stellwerk.data.locks import Lock
 from stellwerk.data.notify import notify
 from stellwerk.features.batches.errors import (
     BatchEndedError,
@@ -77,6 +78,9 @@ class Batches:
             "error_file_id": new_id("file-"),
         }
         async with self._database.begin() as connection:
+            # Two at once would both see the last free place.
+            mine = func.hashtextextended(caller.project_id, Lock.BATCHES.value)
+            await connection.execute(select(func.pg_advisory_xact_lock(mine)))
             open_ones = select(func.count()).where(
                 batches.c.project_id == caller.project_id, batches.c.ended_at.is_(None)
             )

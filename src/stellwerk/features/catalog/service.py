@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stellwerk.base.log import get_logger
 from stellwerk.base.model_entry import ModelEntry
 from stellwerk.data.database import Database
+from stellwerk.data.locks import Lock
 from stellwerk.data.notify import notify
 from stellwerk.features.catalog.errors import EntryConflictError, UnknownModelError
 from stellwerk.features.catalog.merged import LeftOut, Stored, merged
@@ -102,7 +103,7 @@ class Catalog:
 
 
 async def _one_change_at_a_time(connection: AsyncConnection) -> None:
-    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(CHANNEL))))
+    await connection.execute(select(func.pg_advisory_xact_lock(Lock.CATALOG.value)))
 
 
 async def _rows(connection: AsyncConnection) -> list[Row[Any]]:

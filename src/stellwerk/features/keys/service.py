@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.ids import new_id
 from stellwerk.data.database import Database
+from stellwerk.data.locks import Lock
 from stellwerk.data.notify import notify
 from stellwerk.features.keys.errors import NameTakenError, UnknownKeyError
 from stellwerk.features.keys.limits import changed, written
@@ -19,9 +20,6 @@ from stellwerk.features.keys.tables import api_keys, projects
 from stellwerk.features.keys.types import IssuedKey, Key, KeyChange, NewKey, Scope
 
 CHANNEL = "keys"
-
-# Any number that no other program is likely to lock in the same database.
-FIRST_ADMIN = 7824617203
 
 ADMINS = (
     select(api_keys.c.id)
@@ -60,7 +58,7 @@ class Keys:
         """
         secret = new_secret()
         async with self._database.begin() as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock(FIRST_ADMIN)))
+            await connection.execute(select(func.pg_advisory_xact_lock(Lock.FIRST_ADMIN.value)))
             if await connection.scalar(ADMINS) is not None:
                 return None
             names = (f"admin-{number}" if number > 1 else "admin" for number in count(1))

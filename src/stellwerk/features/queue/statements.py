@@ -1,5 +1,7 @@
 """The statements of a worker (see `claims`). Each is a transaction, but for the two of a claim."""
 
+from stellwerk.data.locks import Lock
+
 NEW, DONE, EVENTS = "queue_new", "queue_done", "queue_events"
 
 # What runs belongs to these states.
@@ -18,8 +20,7 @@ BEAT = f"""
 """
 
 # Claims are made one after the other, or two workers could both take a model's last place.
-# The number is any that no other program is likely to lock in the same database.
-ONE_BY_ONE = "select pg_advisory_xact_lock(7824617204)"
+ONE_BY_ONE = f"select pg_advisory_xact_lock({Lock.QUEUE_CLAIM})"
 
 CLAIM = f"""
     with me as materialized (

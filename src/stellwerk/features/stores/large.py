@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.log import get_logger
 from stellwerk.data.database import Database
+from stellwerk.data.locks import Lock
 from stellwerk.features.stores.service import STORE_ID
 from stellwerk.features.stores.tables import chunks, page_vectors, store_files, stores
 
@@ -28,8 +29,6 @@ LARGE, LEAST_BYTES = 20_000, 10_000_000
 NEIGHBOURS, BUILT_WITH = 16, 128
 # PostgreSQL's settings while it builds; it takes as much as it needs.
 BUILDING = {"maintenance_work_mem": "512MB", "max_parallel_maintenance_workers": "0"}
-# One process builds at a time.
-LOCK = 0x5354_4F52
 NAME = re.compile(r"hnsw_(chunks|pages)_([0-9a-f]{32})")
 
 
@@ -74,7 +73,7 @@ async def look_widely(connection: AsyncConnection, nearest: int) -> None:
 async def keep_indexes(database: Database) -> None:
     """Build the indexes that are missing, and drop those of stores that are gone."""
     async with database.connect() as connection:
-        if not await connection.scalar(select(func.pg_try_advisory_lock(LOCK))):
+        if not await connection.scalar(select(func.pg_try_advisory_lock(Lock.STORE_INDEXES.value))):
             return
         try:
             await _drop_stale(connection)
@@ -82,7 +81,7 @@ async def keep_indexes(database: Database) -> None:
                 for store_id, width in await _missing(connection, kind):
                     await build(connection, kind, store_id, width)
         finally:
-            await connection.execute(select(func.pg_advisory_unlock(LOCK)))
+            await connection.execute(select(func.pg_advisory_unlock(Lock.STORE_INDEXES.value)))
 
 
 async def _missing(connection: AsyncConnection, kind: Kind) -> list[tuple[str, int]]:

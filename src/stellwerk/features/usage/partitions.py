@@ -9,8 +9,9 @@ from typing import Any
 
 import asyncpg
 
-# Any number that no other program is likely to lock in the same database.
-LOCK = "select pg_advisory_xact_lock(7824617204)"
+from stellwerk.data.locks import Lock
+
+LOCK = f"select pg_advisory_xact_lock({Lock.USAGE_PARTITIONS})"
 AHEAD = 3
 PREFIX = "usage_day_"
 
