@@ -97,7 +97,7 @@ def test_the_documented_snippets(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # It is told in many ways; what stands there, and on which colour, is nowhere but in the picture.
+    # It is told in many ways; what stands there, on which colour, is nowhere but in the picture.
     told = done.stdout.upper()
     assert any(word in told for word in (SIGN.split(maxsplit=1)[0], "BLUE", "BLAU")), told
 
