@@ -8,11 +8,12 @@ from typing import TypeVar
 from aiohttp import web
 
 from stellwerk.engines.directory import linked
+from stellwerk.engines.extra import check_installed
 from stellwerk.engines.host import Orders, application
 from stellwerk.engines.images.answer import EDIT, GENERATION, events, whole
 from stellwerk.engines.images.job import Job, edit, generation, variation
 from stellwerk.engines.images.painter import Painter
-from stellwerk.engines.images.spec import check_installed, files_of, options_of
+from stellwerk.engines.images.spec import NEEDED, files_of, options_of
 from stellwerk.wire.decode import decode
 from stellwerk.wire.form import decode_form, read_parts
 from stellwerk.wire.images import (
@@ -54,7 +55,7 @@ async def load(orders: Orders) -> web.Application:
 
 
 def _painter(orders: Orders) -> Painter:
-    check_installed()
+    check_installed("images", NEEDED)
     options = options_of(orders.options)
     files = files_of(orders.files, options)
     with TemporaryDirectory(prefix="stellwerk-images-") as directory:

@@ -10,7 +10,6 @@ much a picture without a mask is changed), `longest` (1024, of a side in pixels)
 
 import json
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +18,7 @@ from msgspec import Meta
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.engines import directory
+from stellwerk.engines.extra import check_installed
 from stellwerk.ports.engines import Description, EngineSpec, Launch, read_options
 
 INDEX = "model_index.json"
@@ -49,15 +49,6 @@ def files_of(files: Iterable[str], options: Options) -> Mapping[str, Path]:
     return directory.files_of("images", files, options.path, INDEX)
 
 
-def check_installed() -> None:
-    """Raises `InvalidRequestError` that says what to install."""
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise InvalidRequestError(
-            f"The engine images needs {', '.join(missing)}: `pip install 'stellwerk[images]'`. "
-            "Without a graphics processor, install the smaller `torch==2.13.0+cpu` first."
-        )
-
-
 def describe(launch: Launch) -> Description:
     """Look at the options, the installation, and what the model says that it is."""
     options = options_of(launch.options)
@@ -65,7 +56,7 @@ def describe(launch: Launch) -> Description:
     index = json.loads(files[INDEX].read_bytes())
     if "_class_name" not in index:
         raise InvalidRequestError(f"{files[INDEX]} does not name a pipeline.")
-    check_installed()
+    check_installed("images", NEEDED)
     weights = sum(path.stat().st_size for path in files.values())
     return Description(context=0, footprint=weights + OVERHEAD)
 

@@ -10,7 +10,7 @@ import io
 from PIL import Image
 
 from stellwerk.engines.llama.messages import Line, Said
-from stellwerk.engines.ocr.pictures import picture_in, upright
+from stellwerk.engines.ocr.pictures import flattened, picture_in, upright
 
 # The longer side, in pixels; no projector that llama.cpp knows looks at more.
 LONGEST = {"low": 768}
@@ -23,19 +23,9 @@ def fit(lines: list[Line]) -> None:
         for seen in line.pictures if isinstance(line, Said) else ():
             data = picture_in(seen.url, seen.param)
             longest = LONGEST.get(seen.detail or "", LONGEST_USUAL)
-            image = upright(data, seen.param, _flat)
+            image = upright(data, seen.param, flattened)
             image.thumbnail((longest, longest))
             seen.url = _packed(image)
-
-
-def _flat(image: Image.Image) -> Image.Image:
-    """Without what is transparent: on white."""
-    if image.mode in {"RGB", "L"}:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    page = Image.new("RGBA", layer.size, "white")
-    page.alpha_composite(layer)
-    return page.convert("RGB")
 
 
 def _packed(image: Image.Image) -> str:

@@ -60,13 +60,14 @@ def upright(data: bytes, param: str, convert: Callable[[Image.Image], Image.Imag
 
 def pixels(data: bytes, param: str) -> Pixels:
     """Upright, on white, rows of blue, green and red. Raises `PictureError`."""
-    flat = upright(data, param, _flat)
+    flat = upright(data, param, flattened)
     if min(flat.size) < SMALLEST:
         raise PictureError(f"`{param}` is less than {SMALLEST} pixels wide or high.", param=param)
     return np.ascontiguousarray(np.asarray(flat)[:, :, ::-1])
 
 
-def _flat(image: Image.Image) -> Image.Image:
+def flattened(image: Image.Image) -> Image.Image:
+    """Without what is transparent: on white."""
     if image.mode in {"RGB", "L"}:
         return image.convert("RGB")
     layer = image.convert("RGBA")

@@ -13,10 +13,11 @@ from PIL import Image
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.engines.directory import files_of, linked
+from stellwerk.engines.extra import check_installed
 from stellwerk.engines.host import Orders, application
 from stellwerk.engines.ocr.pictures import picture_in, upright
 from stellwerk.engines.pages.looker import Looker, Vectors
-from stellwerk.engines.pages.spec import CONFIG, check_installed, options_of
+from stellwerk.engines.pages.spec import CONFIG, NEEDED, options_of
 from stellwerk.wire.decode import decode
 from stellwerk.wire.messages import ImagePart
 from stellwerk.wire.pooling import (
@@ -35,7 +36,7 @@ DIGITS = 6
 
 async def load(orders: Orders) -> web.Application:
     """Load the model; the application looks with it."""
-    check_installed()
+    check_installed("pages", NEEDED)
     options = options_of(orders.options)
     files = files_of("pages", orders.files, options.path, CONFIG)
     with TemporaryDirectory(prefix="stellwerk-pages-") as directory:

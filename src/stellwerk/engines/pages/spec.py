@@ -8,7 +8,6 @@ page without a graphics processor.
 """
 
 import json
-from importlib.util import find_spec
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,6 +15,7 @@ from msgspec import Meta
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.engines.directory import files_of
+from stellwerk.engines.extra import check_installed
 from stellwerk.ports.engines import Description, EngineSpec, Launch, read_options
 
 CONFIG = "config.json"
@@ -51,22 +51,13 @@ def class_of(config: bytes) -> str:
     return CLASSES[kind]
 
 
-def check_installed() -> None:
-    """Raises `InvalidRequestError` that says what to install."""
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise InvalidRequestError(
-            f"The engine pages needs {', '.join(missing)}: `pip install 'stellwerk[pages]'`. "
-            "Without a graphics processor, install the smaller `torch==2.13.0+cpu` first."
-        )
-
-
 def describe(launch: Launch) -> Description:
     """Look at the options, the installation, and what the model says that it is."""
     options = options_of(launch.options)
     files = files_of("pages", launch.files, options.path, CONFIG)
     config = files[CONFIG].read_bytes()
     class_of(config)
-    check_installed()
+    check_installed("pages", NEEDED)
     weights = sum(path.stat().st_size for path in files.values())
     width = json.loads(config).get("embedding_dim")
     return Description(
