@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -15,11 +13,10 @@ import pytest
 import pytest_asyncio
 
 from stellwerk.wire.form import Part, write_parts
+from tests.engines.child import LIMIT, connect, running
 from tests.engines.images.tiny import made_model
 
 FORM = "multipart/form-data; boundary=b"
-SECRET = "only-for-this-test"
-LIMIT = 250
 LONGEST = 256
 
 
@@ -30,28 +27,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    socket = tmp_path_factory.mktemp("images") / "e.sock"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stellwerk.engines.images"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    orders = {
-        "model": "tiny",
-        "socket": str(socket),
-        "secret": SECRET,
-        "threads": 2,
-        "options": {"path": str(tiny), "steps": 3, "longest": LONGEST},
-    }
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(orders).encode() + b"\n")
-    process.stdin.flush()
-    assert json.loads(process.stdout.readline()) == {"ready": True}
-    yield socket
-    process.stdin.close()
-    process.wait(60)
-    process.stdout.close()
+    place = tmp_path_factory.mktemp("images")
+    with running("images", place, path=str(tiny), steps=3, longest=LONGEST) as child:
+        yield child.socket
 
 
 @dataclass
@@ -96,11 +74,6 @@ def _form(*files: Part, **fields: str) -> BytesIO:
 async def client(engine: Path) -> AsyncIterator[Client]:
     async with (
         asyncio.timeout(LIMIT),
-        aiohttp.ClientSession(
-            "http://engine",
-            connector=aiohttp.UnixConnector(str(engine)),
-            headers={"Authorization": f"Bearer {SECRET}"},
-            timeout=aiohttp.ClientTimeout(total=LIMIT),
-        ) as session,
+        connect(engine) as session,
     ):
         yield Client(session)

@@ -1,62 +1,29 @@
 """The engine's child process with a real model of transformers, whose weights are random."""
 
 import base64
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import numpy as np
 import pytest
 
 from tests import documents
+from tests.engines.child import connect, running
 from tests.engines.pages.tiny import made_model
-
-SECRET = "only-for-this-test"
-LIMIT = 120
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     model = made_model(tmp_path_factory.mktemp("tiny"))
-    socket = tmp_path_factory.mktemp("pages") / "e.sock"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stellwerk.engines.pages"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    orders = {
-        "model": "tiny",
-        "socket": str(socket),
-        "secret": SECRET,
-        "threads": 2,
-        "options": {"path": str(model)},
-    }
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(orders).encode() + b"\n")
-    process.stdin.flush()
-    assert json.loads(process.stdout.readline()) == {"ready": True}
-    yield socket
-    process.stdin.close()
-    process.wait(60)
-    process.stdout.close()
+    with running("pages", tmp_path_factory.mktemp("pages"), path=str(model)) as child:
+        yield child.socket
 
 
 async def post(socket: Path, **asked: Any) -> tuple[int, Any]:
     async with (
-        aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(str(socket)),
-            timeout=aiohttp.ClientTimeout(total=LIMIT),
-        ) as session,
-        session.post(
-            "http://engine/v1/pooling",
-            json={"model": "tiny", **asked},
-            headers={"Authorization": f"Bearer {SECRET}"},
-        ) as answer,
+        connect(socket) as session,
+        session.post("/v1/pooling", json={"model": "tiny", **asked}) as answer,
     ):
         return answer.status, await answer.json()
 
