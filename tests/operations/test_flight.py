@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from stellwerk.base.errors import InvalidRequestError, Kind, StellwerkError
 from stellwerk.base.ids import new_id
 from stellwerk.base.limits import Limits
 from stellwerk.base.model_entry import ModelEntry
-from stellwerk.data.database import Database
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.keys.types import KeyLimits, Principal, Scope
 from stellwerk.features.limits.errors import RateLimitedError
-from stellwerk.features.limits.service import Admission
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.operations import (
     chat_completions,
@@ -37,7 +34,7 @@ from stellwerk.ports.sink import Headers
 from stellwerk.upstreams.pool import Address, Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
 from stellwerk.wire.form import Part, write_parts
-from tests.admissions import admission
+from tests.operations.conftest import Shared
 from tests.scripted import EVENTS, JSON, Script, Scripted, chunk, says, scripted, whole
 
 ANSWER = b'{"model":"m0","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}'
@@ -132,20 +129,6 @@ class Net:
     def row(self) -> UsageRow:
         [row] = self.rows
         return row
-
-
-@dataclass
-class Shared:
-    """What all calls share: opening it for each test would be most of the test."""
-
-    database: Database
-    admission: Admission
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(shared_dsn: str) -> AsyncIterator[Shared]:
-    async with Database(shared_dsn) as database, admission(database, 30) as admits:
-        yield Shared(database, admits)
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiohttp.abc import AbstractResolver
 from prometheus_client import CollectorRegistry
 
@@ -17,11 +16,9 @@ from stellwerk.base.ids import new_id
 from stellwerk.base.limits import Limits
 from stellwerk.base.model_entry import ModelEntry
 from stellwerk.base.settings import FetchSettings, PictureSettings
-from stellwerk.data.database import Database
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.keys.types import KeyLimits, Principal, Scope
-from stellwerk.features.limits.service import Admission
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.fetch.fetcher import Fetcher
 from stellwerk.operations import chat_completions, responses
@@ -34,9 +31,9 @@ from stellwerk.operations.sight.sight import Sight
 from stellwerk.upstreams.pool import Pool, Timeouts
 from stellwerk.upstreams.remote import Base, HttpRoute
 from tests import pictures
-from tests.admissions import admission
 from tests.coloured_texts import ColouredTexts, coloured, coloured_texts
 from tests.fetch.conftest import HERE, THERE, Names, peer, says
+from tests.operations.conftest import Shared
 from tests.scripted import Scripted, scripted, whole
 
 GREEN, GREY = (0, 200, 0), (90, 90, 90)
@@ -50,20 +47,6 @@ ENTRIES: tuple[dict[str, Any], ...] = (
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@dataclass
-class Shared:
-    """What all calls share: opening it for each test would be most of the test."""
-
-    database: Database
-    admission: Admission
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(shared_dsn: str) -> AsyncIterator[Shared]:
-    async with Database(shared_dsn) as database, admission(database, 30) as admits:
-        yield Shared(database, admits)
 
 
 @dataclass

@@ -1,0 +1,24 @@
+"""What calls need beneath them, opened once for a module."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest_asyncio
+
+from stellwerk.data.database import Database
+from stellwerk.features.limits.service import Admission
+from tests.admissions import admission
+
+
+@dataclass
+class Shared:
+    """What all calls share: opening it for each test would be most of the test."""
+
+    database: Database
+    admission: Admission
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(shared_dsn: str) -> AsyncIterator[Shared]:
+    async with Database(shared_dsn) as database, admission(database, 30) as admits:
+        yield Shared(database, admits)
