@@ -15,6 +15,8 @@ TUNING = {
     "shared_buffers": "128MB",
     "max_connections": "100",
     "max_wal_size": "512MB",
+    # A queue turns its table over many times in the minute that is usual.
+    "autovacuum_naptime": "10s",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
