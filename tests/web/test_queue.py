@@ -235,6 +235,27 @@ async def test_who_hangs_up_with_the_last_byte_has_had_the_answer(web: Web, clai
         await web.hub.queueing.queue.get(job.key_id, name)
 
 
+async def test_who_hangs_up_after_the_last_event_has_had_the_answer(
+    web: Web, claims: Claims
+) -> None:
+    asked = await queued(web, {**CHAT, "stream": True}, **{"X-Queue-Retention": "0"})
+    job = await claimed(claims)
+    events = b"id: 1-1\ndata: 1\n\nid: 1-2\ndata: [DONE]\n\n"
+    await claims.append(job, 1, 2, events)
+    holding = Holding(web.hub.queueing, job.key_id, asked.json()["id"], Watch())
+    reading = asyncio.create_task(holding.deliver(sink := Memory(), 5, []))
+    while sink.body != events:
+        await asyncio.sleep(0.01)
+    reading.cancel()
+    # The worker stores the answer a moment after its last event.
+    await asyncio.sleep(0.05)
+    await finish(web, claims, job, events)
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    with pytest.raises(UnknownRequestError):
+        await web.hub.queueing.queue.get(job.key_id, job.id)
+
+
 async def test_a_repetition_takes_no_more_of_what_may_wait(web: Web) -> None:
     first = await queued(web, **{"Idempotency-Key": "k1"})
     for _ in range(4):
@@ -285,6 +306,18 @@ async def test_a_caller_who_waits_for_a_stream_gets_its_events(web: Web, claims:
         answer = await call
     assert answer.headers["content-type"] == "text/event-stream"
     assert answer.content == b"id: 1-1\ndata: 1\n\nid: 1-2\ndata: 2\n\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "events"),
+    [(200, b"data: {\ndata: }\n\n"), (500, b"event: error\ndata: {\ndata: }\n\n")],
+)
+async def test_an_answer_at_once_to_who_asked_for_a_stream_is_one_event(
+    web: Web, claims: Claims, status: int, events: bytes
+) -> None:
+    place = (await queued(web, {**CHAT, "stream": True})).headers["location"]
+    await finish(web, claims, await claimed(claims), b"{\n}", status)
+    assert (await web.client.get(f"{place}/events")).content == events
 
 
 async def test_what_was_no_stream_has_no_events(web: Web) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +19,10 @@ from stellwerk.wire.errors import error_event
 
 PLACE = "/queue/requests/{name}"
 OK = 300
+# After it most readers hang up at once.
+DONE = b"data: [DONE]\n\n"
+# Seconds that storing an answer may take, when its reader has all of it and is gone.
+STORED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,22 @@ class Holding:
     async def _stream(self, sink: Sink, more: Headers) -> None:
         headers = [(b"content-type", EVENT_STREAM.encode()), (b"cache-control", b"no-cache")]
         await sink.head(200, [*headers, *self._place(), *more])
-        async for chunk in self.events(Place()):
-            await sink.data(chunk)
+        chunk = b""
+        try:
+            async for chunk in self.events(Place()):
+                await sink.data(chunk)
+        except asyncio.CancelledError:
+            if chunk.endswith(DONE):
+                await self._delivered_when_stored()
+            raise
         await self._end(sink)
+
+    async def _delivered_when_stored(self) -> None:
+        with suppress(TimeoutError, StellwerkError):
+            async with asyncio.timeout(STORED):
+                while not (await self.request()).state.final:
+                    await self.watch.news(1)
+                await self._tell()
 
     async def events(self, place: Place) -> AsyncIterator[bytes]:
         """The events after `place`; a failure on the way is the last of them."""
@@ -87,14 +105,16 @@ class Holding:
     async def _end(self, sink: Sink) -> None:
         # Before the end: with the end this call may be given up, as if its caller had gone. So it
         # may be now, for who has the last byte need not wait; it was delivered for all that.
-        keep = self.queueing.settings.delivered
-        telling = asyncio.ensure_future(self.queueing.queue.delivered(self.name, keep))
+        telling = asyncio.ensure_future(self._tell())
         try:
             await asyncio.shield(telling)
         except asyncio.CancelledError:
             await telling
             raise
         await sink.end()
+
+    async def _tell(self) -> None:
+        await self.queueing.queue.delivered(self.name, self.queueing.settings.delivered)
 
     def _place(self) -> Headers:
         return [(b"location", PLACE.format(name=self.name).encode())]

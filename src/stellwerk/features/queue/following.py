@@ -13,6 +13,7 @@ from stellwerk.features.queue.waiting import Watch
 _PLACE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 # Seconds after which one looks without having heard anything, should a notification be lost.
 LOOK = 2.0
+FAILED = 400
 EVENT_STREAM = "text/event-stream"
 
 
@@ -69,5 +70,8 @@ async def _rest(queue: Queue, key_id: str, request: Request, place: Place) -> by
     if answer is None:
         return b""
     if not answer.content_type.startswith(EVENT_STREAM):
-        return b"event: error\ndata: " + answer.body + b"\n\n"
+        # The model answered at once, whatever was asked of it; or there is no answer but an error.
+        name = b"event: error\n" if answer.status >= FAILED else b""
+        lines = answer.body.splitlines() or [b""]
+        return name + b"".join(b"data: %b\n" % line for line in lines) + b"\n"
     return Events(request.fence, 1, 0, answer.body).after(place.number)

@@ -43,7 +43,7 @@ WORKERS = text("""
     group by 1, 2, 3 order by 3
 """)
 
-PROJECT = text("select id from projects where name = :name or id = :name")
+PROJECT = text("select id from projects where :name in (id, name) order by id <> :name limit 1")
 
 
 @dataclass(frozen=True, slots=True)
