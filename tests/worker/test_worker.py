@@ -232,6 +232,22 @@ async def test_a_handler_that_breaks_is_told_without_its_text(
     assert b"secret" not in answer.body
 
 
+async def test_an_answer_that_the_database_refuses_fails_alone(line: Line) -> None:
+    ready = asyncio.Barrier(2)
+
+    async def handle(job: Job, sink: Sink) -> None:
+        await ready.wait()
+        # PostgreSQL's text holds no NUL.
+        await say(sink, b"hello", kind=b"text/\0plain" if job.model == "bad" else b"text/plain")
+
+    bad, good = await line.put(model="bad"), await line.put(model="good")
+    async with line.working(handle):
+        request, answer = await line.ended(bad)
+        assert (request.state, answer.status) == (State.FAILED, 500)
+        request, answer = await line.ended(good)
+        assert (request.state, answer.body) == (State.COMPLETED, b"hello")
+
+
 async def test_an_answer_that_is_too_large_fails(line: Line) -> None:
     name = await line.put()
     async with line.working(hello, max_answer=4):

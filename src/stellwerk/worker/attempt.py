@@ -3,13 +3,13 @@
 import asyncio
 from enum import Enum
 
-from stellwerk.base.errors import Kind, StellwerkError
+from stellwerk.base.errors import StellwerkError
 from stellwerk.base.log import get_logger
 from stellwerk.features.queue.errors import RequestCancelledError
 from stellwerk.features.queue.types import Job, Outcome, State
 from stellwerk.worker.handler import Handler
 from stellwerk.worker.storing import Storing
-from stellwerk.worker.verdict import Again, failed, verdict
+from stellwerk.worker.verdict import Again, broken, failed, verdict
 
 log = get_logger("worker")
 
@@ -56,7 +56,6 @@ class Attempt:
             return Outcome(self.job.id, self.job.fence, State.COMPLETED, self.sink.answer)
         if not isinstance(error, StellwerkError):
             log.error("a request broke", request=self.job.id, exc_info=error)
-            told = f"Something went wrong here; the log tells more under {self.job.id}."
-            return failed(self.job, StellwerkError(told, kind=Kind.INTERNAL))
+            return broken(self.job)
         self.error = error
         return verdict(self.job, error)

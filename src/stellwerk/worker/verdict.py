@@ -39,6 +39,12 @@ def failed(job: Job, error: StellwerkError, state: State = State.FAILED) -> Outc
     return Outcome(job.id, job.fence, state, answer)
 
 
+def broken(job: Job) -> Outcome:
+    """It failed for a reason that is ours, and is in the log."""
+    told = f"Something went wrong here; the log tells more under {job.id}."
+    return failed(job, StellwerkError(told, kind=Kind.INTERNAL))
+
+
 def _pause(attempts: int) -> float:
     """Seconds: 1, 4, 16, ... give or take a half, so that those that failed together part."""
     longest = min(FIRST_PAUSE * 4.0 ** (attempts - 1), LONGEST_PAUSE)

@@ -15,7 +15,7 @@ from stellwerk.worker.attempt import Attempt, End
 from stellwerk.worker.handler import Handler
 from stellwerk.worker.resting import Resting
 from stellwerk.worker.storing import Storing, StoringEvents
-from stellwerk.worker.verdict import LIMITED, Again
+from stellwerk.worker.verdict import LIMITED, Again, broken
 
 log = get_logger("worker")
 
@@ -206,7 +206,24 @@ class Worker:
             again = partial(self._claims.again, job, outcome.delay, counts=outcome.counts)
             await self._settle(again)
         elif outcome is not None:
+            await self._finish(job, outcome)
+
+    async def _finish(self, job: Job, outcome: Outcome) -> None:
+        try:
             await self._settle(partial(self._ends.submit, outcome))
+        except Exception:
+            # Perhaps only what travelled with it cannot be written. A request without an end
+            # would run for as long as this worker does.
+            log.exception("an answer was refused by the database", request=job.id)
+            try:
+                await self._settle(partial(self._alone, outcome))
+            except Exception:
+                log.exception("an answer cannot be written", request=job.id)
+                await self._settle(partial(self._alone, broken(job)))
+
+    async def _alone(self, outcome: Outcome) -> bool:
+        [written] = await self._claims.finish([outcome])
+        return written
 
     def _tell(self, job: Job, outcome: Outcome | Again | None) -> None:
         end: dict[str, object] = {"state": "given up"}
