@@ -61,6 +61,7 @@ def test_an_object_comes_in_its_fields() -> None:
         **{"chunking_strategy[type]": "server_vad", "chunking_strategy[threshold]": "0.7"}
     )
     assert read.chunking_strategy == ServerVad(type="server_vad", threshold=0.7)
+    assert request(chunking_strategy='{"type":"server_vad","threshold":0.7}') == read
     assert request(chunking_strategy="auto").chunking_strategy == "auto"
 
 
@@ -73,6 +74,9 @@ def test_an_object_comes_in_its_fields() -> None:
         ({"timestamp_granularities[]": "letter"}, "timestamp_granularities[]"),
         ({"model": ("a", "b")}, "model"),
         ({"chunking_strategy": "auto", "chunking_strategy[type]": "x"}, "chunking_strategy[type]"),
+        ({"chunking_strategy": '{"type":'}, "chunking_strategy"),
+        ({"chunking_strategy": '{"a":' * 10_000}, "chunking_strategy"),
+        ({"chunking_strategy": '{"type":"silence"}'}, "chunking_strategy.type"),
     ],
 )
 def test_the_field_at_fault_is_named(fields: Any, param: str) -> None:

@@ -1,4 +1,4 @@
-"""Which words a field may hold, found by its place in a struct."""
+"""What a field may hold: which words, found by its place in a struct, and whether an object."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,6 +18,17 @@ def choices(shape: type, place: str) -> tuple[str, ...]:
         nodes = [inner for node in plain for inner in _inside(node, step)]
     found = [value for node in _plain(nodes) for value in _values(node)]
     return tuple(dict.fromkeys((*words, *found)))
+
+
+def objects(shape: type) -> set[str]:
+    """The names of the fields of a `shape` that are objects, or may be."""
+    described = inspect.type_info(shape)
+    assert isinstance(described, inspect.StructType)
+    return {
+        field.encode_name
+        for field in described.fields
+        if any(isinstance(node, inspect.StructType) for node in _plain([field.type]))
+    }
 
 
 def _plain(nodes: Iterable[inspect.Type]) -> Iterator[inspect.Type]:

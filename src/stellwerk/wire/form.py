@@ -16,6 +16,7 @@ from multipart import (
 )
 
 from stellwerk.base.errors import InvalidRequestError, Kind
+from stellwerk.wire.choices import objects
 from stellwerk.wire.decode import explained
 
 T = TypeVar("T")
@@ -106,7 +107,8 @@ def decode_form(parts: Iterable[Part], shape: type[T]) -> T:
     """The struct that the fields stand for. Raises `InvalidRequestError` that names the field.
 
     A field that is a list has a name that ends with `[]`, which may be left out, or hold the item's
-    number; `a[b]` is the field `b` of the object `a`. An empty text counts as not given.
+    number; `a[b]` is the field `b` of the object `a`, which may also be one field, as JSON. An
+    empty text counts as not given.
     """
     lists = {name for name in _names(shape) if name.endswith("[]")}
     fields: dict[str, Any] = {}
@@ -114,6 +116,9 @@ def decode_form(parts: Iterable[Part], shape: type[T]) -> T:
         if part.filename is None and not part.content:
             continue
         _put(fields, part, lists)
+    for name, value in fields.items():
+        if isinstance(value, str) and value.startswith("{") and name in objects(shape):
+            fields[name] = _object(name, value)
     try:
         return msgspec.convert(fields, shape, strict=False, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
@@ -122,6 +127,13 @@ def decode_form(parts: Iterable[Part], shape: type[T]) -> T:
 
 def _names(shape: type[Any]) -> list[str]:
     return [field.encode_name for field in msgspec.structs.fields(shape)]
+
+
+def _object(name: str, value: str) -> Any:
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidRequestError(f"`{name}` is not valid JSON.", param=name) from error
 
 
 def _put(fields: dict[str, Any], part: Part, lists: set[str]) -> None:
