@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 
 import docx
+import numpy as np
 import pptx
 import xlsxwriter
 from docx.enum.text import WD_BREAK
@@ -138,6 +139,34 @@ def linked_word(url: str) -> bytes:
                 assert inner in data
                 data = data.replace(inner, f'Target="{url}" TargetMode="External"'.encode())
             archive.writestr(name, data)
+    return target.getvalue()
+
+
+def renamed_word() -> bytes:
+    """A DOCX as some programs write it: its main part is called otherwise."""
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(word())) as good,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in good.namelist():
+            data = good.read(name).replace(b"word/document.xml", b"word/document2.xml")
+            archive.writestr(name.replace("document.xml", "document2.xml"), data)
+    return target.getvalue()
+
+
+def halves(mode: str) -> bytes:
+    """A TIFF of 200 x 100 pixels: the left half is dark, the right one light."""
+    grey = Image.new("L", (200, 100), 60)
+    grey.paste(240, (100, 0, 200, 100))
+    most = {"I;16": 257, "I": 257, "F": 1 / 255}.get(mode)
+    if most is None:
+        image = grey.convert("RGB").convert("P" if mode == "PA" else mode).convert(mode)
+    else:
+        scaled = np.asarray(grey, dtype=np.float32) * most
+        image = Image.fromarray(scaled.astype({"I;16": "u2", "I": "i4", "F": "f4"}[mode]))
+    target = io.BytesIO()
+    image.save(target, "TIFF")
     return target.getvalue()
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -15,11 +16,11 @@ from stellwerk.features.files.service import Files
 from stellwerk.features.files.types import NewFile
 from stellwerk.features.stores.errors import OtherModelError
 from stellwerk.features.stores.index import Chunk, Index, Task
-from stellwerk.operations.ingest import TEXTS, _groups
+from stellwerk.operations.ingest import PAGES, TEXTS, _groups
 from stellwerk.operations.looking import View
 from stellwerk.ports.reading import Page
 
-VECTOR = [1.0, 0.0]
+VECTOR = np.array([1, 0], np.float32)
 
 
 def chunk(page: int) -> Chunk:
@@ -114,7 +115,7 @@ async def test_vectors_of_another_length_are_refused(database: Database, task: T
     saved = await index.save(task, [chunk(1)], 1, 3)
     assert saved is not None
     with pytest.raises(OtherModelError):
-        await index.save(saved, [Chunk(2, "Seite 2", "german", [1.0, 0.0, 0.0])], 2, 3)
+        await index.save(saved, [Chunk(2, "Seite 2", "german", np.ones(3, np.float32))], 2, 3)
     assert await index.task("vs", task.file_id, "req") == saved
 
 
@@ -127,3 +128,14 @@ async def test_short_pages_are_embedded_together(task: Task) -> None:
     groups = [group async for group in _groups(read(), task)]
     assert [len(group.pieces) for group in groups] == [TEXTS, 100 - TEXTS]
     assert [(group.last, group.total) for group in groups] == [(127, 200), (200, 200)]
+
+
+async def test_empty_pages_are_saved_too(task: Task) -> None:
+    """Or all of them would be read again after a fall."""
+
+    async def read() -> AsyncIterator[tuple[Page, list[View]]]:
+        for number in range(1, 2 * PAGES + 11):
+            yield Page(number, "  ", (), None), []
+
+    groups = [group async for group in _groups(read(), task)]
+    assert [group.last for group in groups] == [PAGES, 2 * PAGES, 2 * PAGES + 10]

@@ -135,6 +135,57 @@ async def test_a_bad_file_is_explained(tmp_path: Path, name: str, data: bytes, s
         await read(tmp_path, name, data)
 
 
+@pytest.mark.parametrize(
+    "said", ["BMW und Bahn.", "GIF8 ist kein Bild.", "Ein PDF beginnt mit %PDF-1.7.", "%PD", "RIFF"]
+)
+async def test_text_that_begins_like_something_else(tmp_path: Path, said: str) -> None:
+    (page,) = await read(tmp_path, "a.txt", said.encode())
+    assert (page.text, page.pictures) == (said, ())
+
+
+@pytest.mark.parametrize(
+    "head", ["\ufeff", '<?xml version="1.0" encoding="UTF-8"?>\n', "<!-- Stand: heute -->\n"]
+)
+async def test_a_page_of_the_web_without_a_name(tmp_path: Path, head: str) -> None:
+    data = f"{head}<!DOCTYPE html><html><body><p>Gleis <b>3</b></p></body></html>"
+    (page,) = await read(tmp_path, "page", data.encode())
+    assert page.text == "Gleis 3"
+
+
+async def test_a_word_file_whose_main_part_has_another_name(tmp_path: Path) -> None:
+    pages = await read(tmp_path, "a.docx", documents.renamed_word())
+    assert "Die Weiche 17 klemmt bei Frost." in pages[0].text
+
+
+MAIL = b"From: a@example.org\r\nSubject: %b\r\nContent-Type: text/plain%b\r\n\r\n%b\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (MAIL % (b"x", b"; charset=x-unknown-7", "Gleis für Züge".encode()), "Gleis für Züge"),
+        (MAIL % ("Größe".encode("cp1252"), b"", b"Gleis 3"), "Gleis 3"),
+        (MAIL % (b"x", b"; charset=utf-8", "Gr\xf6\xdfe 3".encode("cp1252")), "e 3"),
+        (MAIL % (b"=?x-unknown-7?q?a?=", b"", b"Gleis 3"), "Gleis 3"),
+    ],
+)
+async def test_mail_in_strange_characters(tmp_path: Path, data: bytes, said: str) -> None:
+    (page,) = await read(tmp_path, "a.eml", data)
+    assert said in page.text
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F", "1", "LA", "PA", "CMYK", "YCbCr", "LAB"])
+async def test_pictures_of_all_depths(tmp_path: Path, mode: str) -> None:
+    """A dark left and a light right half stay what they are."""
+    (page,) = await read(tmp_path, "photo", documents.halves(mode))
+    with Image.open(io.BytesIO(page.pictures[0]), formats=["PNG"]) as image:
+        dark, light = (image.convert("L").getpixel((x, 50)) for x in (20, 180))
+    assert isinstance(dark, int | float)
+    assert isinstance(light, int | float)
+    assert dark < 110
+    assert light > 190
+
+
 async def test_html_that_nests_deep(tmp_path: Path) -> None:
     (page,) = await read(tmp_path, "a.html", b"<div>" * 400 + b"Gleis 3" + b"</div>" * 400)
     assert page.text == "Gleis 3"
@@ -145,7 +196,7 @@ async def test_html_that_nests_deep(tmp_path: Path) -> None:
     [
         ("a.exe", b"MZ\x90\0\3\0\0\0" * 100),
         ("a.pdf", bytes(100)),
-        ("a.zip", documents.workbook().replace(b"xl/workbook.xml", b"xl/workbork.xml")),
+        ("a.zip", documents.workbook().replace(b"xl/", b"xx/")),
         ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),
     ],
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stellwerk.features.keys.types import NewKey, Scope
 from tests.web.conftest import Web
 from tests.web.test_vector_stores import make, put, search, upload, work
 
@@ -40,11 +41,19 @@ async def test_a_store_s_hits_are_ordered_anew(web: Web) -> None:
     assert [round(hit["score"], 2) for hit in found] == [1.0, 0.45, 0.0]
     [best] = await search(web, store, "Weiche", ranking_options={**options, "score_threshold": 0.9})
     assert best["filename"] == "2.txt"
+
+
+@pytest.mark.parametrize(("ranker", "status"), [("vectors", 400), ("nobody", 404), ("ranker", 403)])
+async def test_a_wrong_ranker_costs_nothing(web: Web, ranker: str, status: int) -> None:
+    store = (await make(web))["id"]
+    allowed = NewKey(name="few", scopes=(Scope.FILES, Scope.INFERENCE), models=("vectors",))
+    if status == 403:
+        key = (await web.hub.keys.create(allowed)).key
+        web.client.headers["Authorization"] = f"Bearer {key}"
     answer = await web.client.post(
         f"/v1/vector_stores/{store}/search",
-        json={"query": "x", "ranking_options": {"ranker": "vectors"}},
+        json={"query": "x", "ranking_options": {"ranker": ranker}},
     )
-    assert (answer.status_code, answer.json()["error"]["param"]) == (
-        400,
-        "ranking_options.ranker",
-    )
+    assert answer.status_code == status
+    assert answer.json()["error"]["param"] == "ranking_options.ranker"
+    assert web.embedding.texts == []

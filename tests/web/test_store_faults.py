@@ -41,6 +41,7 @@ async def shown(web: Web, store: str, file: str) -> dict[str, Any]:
         ("a.docx", documents.forged(), "invalid_file", "broken"),
         ("a.pdf", b"MZ\0\0" * 99, "unsupported_file", "not read here"),
         ("a.html", b"<html><script>alert(1)</script></html>", "invalid_file", "no text"),
+        ("a.pdf", documents.pdf([]), "invalid_file", "no text"),
     ],
 )
 async def test_a_bad_file_leaves_nothing(
@@ -80,11 +81,13 @@ async def test_a_page_of_the_web_is_text_and_nothing_else(web: Web) -> None:
     assert hit["content"][0]["text"] == GERMAN
 
 
-async def claimed(web: Web) -> Job:
+async def claimed(web: Web, number: int = 1) -> list[Job]:
+    """What a worker has claimed, the first first."""
     async with Claims(web.hub.database, "test", timedelta(minutes=5)) as claims:
         await claims.enter()
-        [job] = await claims.claim(Room(slots=9, operations=["ingest"], each=9, models={}))
-    return job
+        jobs = await claims.claim(Room(slots=9, operations=["ingest"], each=9, models={}))
+    assert len(jobs) == number
+    return sorted(jobs, key=lambda job: job.id)
 
 
 async def attempt(web: Web, job: Job, number: int) -> None:
@@ -102,7 +105,7 @@ async def test_a_full_disk(
     store = (await make(web, **(VISUAL if way == "pictures" else {})))["id"]
     file = await upload(web, "a.png", coloured(RED))
     await put(web, store, file)
-    job = await claimed(web)
+    [job] = await claimed(web)
     place = tmp_path / "small" if way == "copy" else tmp_path / "blobs" / "pages"
     with small_disk(place, "8k") as disk:
         (disk / "filled").write_bytes(bytes(8192))

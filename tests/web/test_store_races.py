@@ -4,15 +4,20 @@ import asyncio
 from typing import Any
 
 import httpx
+import numpy as np
+import pytest
 from sqlalchemy import text
 
+from stellwerk.features.queue.errors import NotYetError
 from stellwerk.features.stores.index import Chunk, Index, Task
+from stellwerk.worker.verdict import Again, verdict
 from tests.coloured_texts import coloured
 from tests.web.conftest import Web
 from tests.web.test_page_images import RED, SAID, VISUAL, blobs
+from tests.web.test_store_faults import attempt, claimed
 from tests.web.test_vector_stores import GERMAN, make, put, search, upload, work
 
-VECTOR = [1.0] * 256
+VECTOR = np.ones(256, np.float32)
 SLOW = """
 create function slowly() returns trigger language plpgsql as
 $$ begin perform pg_sleep(0.3); return new; end $$
@@ -82,6 +87,8 @@ async def test_a_batch_is_cancelled_in_the_middle_of_a_save(web: Web) -> None:
     store, task = await begun(web)
     name = "vsfb_" + "0" * 32
     async with web.hub.database.begin() as connection:
+        batch = text("insert into vector_store_file_batches (id, store_id) values (:id, :store)")
+        await connection.execute(batch, {"id": name, "store": store})
         await connection.execute(text(f"update vector_store_files set batch_id = '{name}'"))
     cancel = web.client.post(f"/v1/vector_stores/{store}/file_batches/{name}/cancel")
     _, answer = await saved_beside(web, task, cancel)
@@ -92,6 +99,52 @@ async def test_a_batch_is_cancelled_in_the_middle_of_a_save(web: Web) -> None:
     assert (shown["status"], shown["pages_done"], shown["usage_bytes"]) == ("cancelled", 0, 0)
     assert await work(web) == 1
     assert await search(web, store, "Weiche") == []
+
+
+@pytest.mark.parametrize("table", ["vector_stores", "files"])
+async def test_what_a_file_is_put_into_is_being_deleted(web: Web, table: str) -> None:
+    store = (await make(web))["id"]
+    file = await upload(web, "a.txt", GERMAN.encode())
+    place = f"/v1/vector_stores/{store}/files"
+    async with web.hub.database.begin() as connection:
+        await connection.execute(text(f"delete from {table}"))
+        asked = asyncio.create_task(web.client.post(place, json={"file_id": file}))
+        waiting = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+        while not await connection.scalar(waiting):
+            await asyncio.sleep(0.01)
+    assert (await asked).status_code == 404
+
+
+async def test_the_same_bytes_at_once(web: Web) -> None:
+    """The one that was begun later waits for the other, and takes over what it made."""
+    stores = [(await make(web))["id"] for _ in range(2)]
+    file = await upload(web, "a.txt", GERMAN.encode())
+    for store in stores:
+        await put(web, store, file)
+    first, second = await claimed(web, 2)
+    async with web.hub.database.begin() as connection:
+        await connection.execute(text("update requests set started_at = created_at"))
+    with pytest.raises(NotYetError) as told:
+        await attempt(web, second, second.max_attempts)
+    again = verdict(second, told.value)
+    assert isinstance(again, Again)
+    assert not again.counts
+    for job in (first, second):
+        await attempt(web, job, 1)
+    assert web.embedding.texts == [GERMAN]
+    for store in stores:
+        assert (await search(web, store, "Weiche"))[0]["content"][0]["text"] == GERMAN
+
+
+async def test_the_same_bytes_when_the_first_fails(web: Web) -> None:
+    stores = [(await make(web))["id"] for _ in range(2)]
+    file = await upload(web, "a.txt", GERMAN.encode())
+    for store in stores:
+        await put(web, store, file)
+    _, second = await claimed(web, 2)
+    await web.client.delete(f"/v1/vector_stores/{stores[0]}")
+    await attempt(web, second, 1)
+    assert (await search(web, stores[1], "Weiche"))[0]["content"][0]["text"] == GERMAN
 
 
 async def test_two_deletes_at_once(web: Web) -> None:

@@ -113,8 +113,9 @@ async def test_an_hour_later(web: Web) -> None:
         await connection.execute(text("update uploads set expires_at = now()"))
     late = await part(web, upload["id"], TWO)
     assert "expired" in late.json()["detail"]
-    await sweep(web.hub.uploads)
     place = f"/v1/uploads/{upload['id']}"
+    assert (await web.client.get(place)).json()["status"] == "expired"
+    await sweep(web.hub.uploads)
     assert (await web.client.get(place)).json()["status"] == "expired"
     assert await keys(web) == []
 
@@ -137,6 +138,14 @@ async def test_limits(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await web.client.post("/v1/uploads", json=told)).status_code == 413
     assert (await part(web, upload["id"], b"")).json()["error"]["param"] == "data"
     assert await keys(web) == []
+
+
+async def test_more_parts_than_can_be_named(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_PARTS", 2)
+    upload = await begin(web)
+    statuses = [(await part(web, upload["id"], b"x")).status_code for _ in range(3)]
+    assert statuses == [200, 200, 400]
+    assert len(await keys(web)) == 2
 
 
 async def test_an_upload_belongs_to_its_project(web: Web) -> None:

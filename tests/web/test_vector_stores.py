@@ -19,6 +19,9 @@ ENGLISH = "The signal box controls the switches of the station. Oil the points e
 LUNCH = "In der Kantine gibt es am Freitag Fisch mit Kartoffeln."
 
 
+MANY = {"type": "in", "key": "a", "value": list(range(100))}
+
+
 async def upload(web: Web, name: str, data: bytes) -> str:
     made = await web.client.post(
         "/v1/files", files={"file": (name, data)}, data={"purpose": "assistants"}
@@ -196,6 +199,8 @@ async def test_filters(web: Web, plans: str, given: dict[str, Any], names: set[s
         ({"filters": {"type": "eq", "key": "a", "value": "\0"}}, "filters.value"),
         ({"filters": {"type": "in", "key": "a", "value": []}}, "filters.value"),
         ({"filters": {"type": "and", "filters": [{}]}}, "filters.filters[0].type"),
+        ({"filters": {"type": "eq", "key": "a", "value": 10**30}}, "filters.value"),
+        ({"filters": {"type": "or", "filters": [MANY] * 30}}, "filters"),
         ({"top_k_images": 2}, "top_k_images"),
         ({"rewrite_query": True}, "rewrite_query"),
         ({"max_num_results": 51}, "max_num_results"),
@@ -217,6 +222,7 @@ async def test_a_wrong_search_is_named(web: Web, told: dict[str, Any], param: st
     [
         ({"chunking_strategy": {"vision_embedding_model": "chat"}}, "chunking_strategy.vision"),
         ({"chunking_strategy": {"text_embedding_model": "chat"}}, "chunking_strategy.text"),
+        ({"chunking_strategy": {"text_embedding_model": "org/voice"}}, "chunking_strategy.text"),
         ({"chunking_strategy": {"type": "static"}}, "chunking_strategy"),
         ({"chunking_strategy": {"chunk_size": 100, "chunk_overlap": 60}}, "chunking_strategy"),
         ({"expires_after": {"anchor": "last_active_at", "days": 0}}, "expires_after.days"),
@@ -293,6 +299,34 @@ async def test_batches(web: Web) -> None:
     assert ([one["id"] for one in page["data"]], page["has_more"]) == (files[:1], True)
     assert len(await search(web, store, "Weiche")) == 2
     assert (await web.client.get(f"{place}/vsfb_{'0' * 32}")).status_code == 404
+
+
+async def test_a_batch_stays_when_its_files_go(web: Web) -> None:
+    store = (await make(web))["id"]
+    files = [await upload(web, f"{n}.txt", f"{GERMAN} Blatt {n}".encode()) for n in range(2)]
+    place = f"/v1/vector_stores/{store}/file_batches"
+    first, second = [
+        (await web.client.post(place, json={"file_ids": files})).json() for _ in range(2)
+    ]
+    await web.client.delete(f"/v1/files/{files[0]}")
+    for batch, total in ((first, 0), (second, 1)):
+        shown = (await web.client.get(f"{place}/{batch['id']}")).json()
+        assert (shown["created_at"], shown["file_counts"]["total"]) == (batch["created_at"], total)
+
+
+async def test_a_file_whose_time_is_over_is_not_put_in(web: Web) -> None:
+    store = (await make(web))["id"]
+    file = await upload(web, "a.txt", GERMAN.encode())
+    async with web.hub.database.begin() as connection:
+        await connection.execute(text("update files set expires_at = now()"))
+    place = f"/v1/vector_stores/{store}/files"
+    answer = await web.client.post(place, json={"file_id": file})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "file_not_found")
+
+
+async def test_the_metadata_tell_the_models_as_they_are(web: Web) -> None:
+    store = await make(web, metadata={"text_embedding_model": "another"})
+    assert store["metadata"] == {"text_embedding_model": "vectors"}
 
 
 async def test_the_same_bytes_are_embedded_once(web: Web, plans: str) -> None:

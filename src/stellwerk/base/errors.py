@@ -5,7 +5,8 @@ states. Only the doors turn one into bytes. The numbers and names of a kind are 
 OpenAI's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 
 
@@ -80,3 +81,13 @@ class UnavailableError(StellwerkError):
     """Nothing is wrong with the request; it may succeed later."""
 
     kind = Kind.UNAVAILABLE
+
+
+@contextmanager
+def at_field(param: str) -> Iterator[None]:
+    """What goes wrong in the context is the fault of this field of the request."""
+    try:
+        yield
+    except StellwerkError as error:
+        error.param = param
+        raise

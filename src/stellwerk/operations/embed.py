@@ -17,6 +17,9 @@ from stellwerk.wire.embeddings import EmbeddingList
 
 Vectors = npt.NDArray[np.float32]
 
+# What pgvector's 16-bit floats can hold; whatever is no number fails the comparison.
+WIDEST, LARGEST = 16_000, 65_504.0
+
 
 class Embedder:
     """Turns texts into vectors, with the rights and on the account of a caller."""
@@ -49,11 +52,14 @@ class Embedder:
 def _read(body: bytes, number: int, model: str) -> Vectors:
     try:
         data = sorted(msgspec.json.decode(body, type=EmbeddingList).data, key=lambda one: one.index)
-        rows = [_vector(one.embedding) for one in data]
+        # Numbers that are too large become what is refused.
+        with np.errstate(all="ignore"):
+            rows = [_vector(one.embedding) for one in data]
         vectors = np.stack(rows)
     except (msgspec.MsgspecError, ValueError) as error:
         raise _wrong(model) from error
-    if len(vectors) != number or not np.isfinite(vectors).all():
+    fits = 0 < vectors.shape[1] <= WIDEST and bool((np.abs(vectors) <= LARGEST).all())
+    if len(vectors) != number or not fits:
         raise _wrong(model)
     return vectors
 

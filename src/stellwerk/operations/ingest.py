@@ -19,6 +19,7 @@ from stellwerk.data.blobs.heaps import Writer
 from stellwerk.features.files.service import Files
 from stellwerk.features.files.types import Stored
 from stellwerk.features.keys.types import Principal
+from stellwerk.features.queue.errors import NotYetError
 from stellwerk.features.queue.types import Job
 from stellwerk.features.stores.attached import IngestOrder
 from stellwerk.features.stores.cutting import cut, language
@@ -30,8 +31,11 @@ from stellwerk.ports.reading import InvalidFileError, Page, Reader, UnsupportedF
 
 log = get_logger("operations")
 
-# So many texts are embedded, and saved, together, or the pages with so many pictures.
-TEXTS, PICTURES = 64, 4
+# So many texts are embedded, and saved, together, or the pages with so many pictures; and no more
+# pages than these, be they empty: what is not saved is read again.
+TEXTS, PICTURES, PAGES = 64, 4, 100
+# Seconds until a file whose bytes another request is reading is looked at again.
+TWIN_PAUSE = 2.0
 FILE_ERRORS = (InvalidFileError, UnsupportedFileError)
 PASSING = {Kind.UPSTREAM, Kind.UNAVAILABLE, Kind.TIMEOUT, Kind.RATE_LIMITED}
 
@@ -57,12 +61,13 @@ class Group:
 
     pieces: list[Piece] = field(default_factory=list)
     views: list[tuple[int, View]] = field(default_factory=list)
+    pages: int = 0
     last: int = 0
     total: int | None = None
 
     @property
     def full(self) -> bool:
-        return len(self.pieces) >= TEXTS or len(self.views) >= PICTURES
+        return len(self.pieces) >= TEXTS or len(self.views) >= PICTURES or self.pages >= PAGES
 
 
 class Ingest:
@@ -98,7 +103,13 @@ class Ingest:
     async def _ingest(self, task: Task, principal: Principal) -> None:
         principal.require_model(task.model)
         stored = await self._files.stored(task.project_id, task.file_id)
-        done = await self._copy(task) or await self._read(task, stored, principal)
+        # Asked first: what ends meanwhile is found as a twin.
+        is_made = await self._index.is_made(task)
+        done = await self._copy(task)
+        if done is None:
+            if is_made:
+                raise NotYetError("The same bytes are being read already.", TWIN_PAUSE)
+            done = await self._read(task, stored, principal)
         if done is not None and not await self._index.complete(done):
             raise InvalidFileError(
                 "There is no text in the file, not in its pictures either."
@@ -174,7 +185,7 @@ class Ingest:
                 principal, task.model, texts, request_id=task.request_id
             )
             for piece, vector in zip(some, vectors, strict=True):
-                chunks.append(Chunk(piece.page, piece.text, piece.language, vector.tolist()))
+                chunks.append(Chunk(piece.page, piece.text, piece.language, vector))
         return chunks
 
     async def _save(self, task: Task, group: Group, chunks: Sequence[Chunk]) -> Task | None:
@@ -196,7 +207,9 @@ async def _drawn(writer: Writer, group: Group) -> Drawn:
 
 def _comes_again(job: Job, error: StellwerkError) -> bool:
     """Whether the queue will try again, as its worker decides too."""
-    if error.kind is Kind.RATE_LIMITED and error.retry_after is not None:
+    if isinstance(error, NotYetError):
+        return True
+    if error.kind.status == Kind.RATE_LIMITED.status and error.retry_after is not None:
         return True
     return error.kind in PASSING and job.attempts < job.max_attempts
 
@@ -208,6 +221,7 @@ async def _groups(
     async for page, views in seen:
         group.pieces += await asyncio.to_thread(_pieces, page, task)
         group.views += [(page.number, view) for view in views]
+        group.pages += 1
         group.last, group.total = page.number, page.total
         if group.full:
             yield group
@@ -218,7 +232,7 @@ async def _groups(
 
 def _pieces(page: Page, task: Task) -> list[Piece]:
     # PostgreSQL takes no NUL, and broken PDFs have them.
-    text = page.text.replace("\0", "").encode("utf-8", "replace").decode()
+    text = page.text.replace("\0", "")
     if not text.strip():
         return []
     spoken = language(text)

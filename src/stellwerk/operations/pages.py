@@ -27,7 +27,6 @@ from stellwerk.upstreams.failures import UpstreamError
 from stellwerk.wire.ocr import OcrAnswer
 
 PAGE_MODELS = ("OCR", "VISION_EMBEDDING")
-PARAM = "chunking_strategy.vision_embedding_model"
 # Where a server tells no places: each line below the one before, so that neighbours join.
 LINE_HEIGHT, LINE_WIDTH = 20.0, 1000.0
 
@@ -150,8 +149,7 @@ class PageModels:
         if model.entry.type not in PAGE_MODELS:
             raise WrongModelError(
                 f"{model.id!r} ({model.entry.type}) cannot look at pages. Use one of type "
-                f"{' or '.join(PAGE_MODELS)}.",
-                param=PARAM,
+                f"{' or '.join(PAGE_MODELS)}."
             )
         if model.entry.type == "VISION_EMBEDDING":
             return Sight(self._seer, model.id)

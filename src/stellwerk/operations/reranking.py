@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stellwerk.base.errors import at_field
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.keys.types import Principal
 from stellwerk.operations import rerank
@@ -23,8 +24,9 @@ class Reranker:
 
     def check(self, principal: Principal, name: str) -> str:
         """The model's id. Raises `StellwerkError` for what is no rerank model of the caller's."""
-        model = self._runner.catalog.models.get(name)
-        principal.require_model(model.id)
+        with at_field(PARAM):
+            model = self._runner.catalog.models.get(name)
+            principal.require_model(model.id)
         if model.entry.type != "RERANK":
             raise WrongModelError(
                 f"{model.id!r} ({model.entry.type}) cannot rerank. Use `auto`, or a model of type "

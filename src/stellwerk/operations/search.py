@@ -54,13 +54,13 @@ class Search:
     async def _texts(
         self, caller: Principal, store: Any, asked: Query, request_id: str
     ) -> list[Hit]:
+        ranker = self._reranker.check(caller, asked.ranker) if asked.ranker else None
         vectors = await self._embedder.vectors(
             caller, store.model, asked.queries, request_id=request_id, is_query=True
         )
         if store.width not in {None, len(vectors[0])}:
             raise OtherModelError(store.model)
         options = asked.ranking_options
-        ranker = self._reranker.check(caller, asked.ranker) if asked.ranker else None
         found: dict[int, Hit] = {}
         for query, vector in zip(asked.queries, vectors, strict=True):
             hits = await self._chunks.search(

@@ -32,13 +32,19 @@ def read(
                 raise InvalidFileError(
                     f"The file has {page.total or page.number} pages; {limits.pages} are the limit."
                 )
-            check_page(page.number, page.text)
             bare = pictures == "scans" and not scanned(page.text)
-            yield replace(page, pictures=()) if bare else page
+            shown = () if bare else page.pictures
+            check_page(page.number, page.text, sum(map(len, shown)))
+            yield replace(page, text=_whole(page.text), pictures=shown)
     except MemoryError as error:
         raise InvalidFileError(f"To read it took more than {limits.memory} bytes.") from error
     except (*BROKEN, zipfile.BadZipFile, RecursionError) as error:
         raise InvalidFileError("The file is broken, or not all of it came.") from error
+
+
+def _whole(text: str) -> str:
+    """Without halves of surrogate pairs, which are no text: mail and spreadsheets have them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _pages(

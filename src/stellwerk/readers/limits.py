@@ -8,6 +8,8 @@ import msgspec
 from stellwerk.ports.reading import InvalidFileError
 
 LONGEST_PAGE = 2_000_000
+# Bytes: a page is held whole, and a text document may not say where its pages end.
+MOST_PICTURES = 256 * 2**20
 # A well-packed text shrinks to a fifth; a bomb to a thousandth.
 STEEPEST = 200
 SMALL = 2**20
@@ -48,8 +50,14 @@ def check_archive(path: Path, limits: Limits) -> None:
         raise InvalidFileError("The file unpacks to so much more than its size that it is refused.")
 
 
-def check_page(number: int, text: str) -> None:
+def check_page(number: int, text: str, pictures: int) -> None:
+    """`pictures` is the bytes of all of them. Raises `InvalidFileError`."""
     if len(text) > LONGEST_PAGE:
         raise InvalidFileError(
             f"Page {number} has {len(text)} characters; {LONGEST_PAGE} are the limit of one page."
+        )
+    if pictures > MOST_PICTURES:
+        raise InvalidFileError(
+            f"The pictures on page {number} have {pictures} bytes; {MOST_PICTURES} are the limit "
+            "of one page."
         )

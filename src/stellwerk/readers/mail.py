@@ -5,6 +5,7 @@ from email.errors import MessageError
 from email.message import EmailMessage
 
 from stellwerk.ports.reading import InvalidFileError
+from stellwerk.readers import running
 from stellwerk.readers.markup import text_of
 
 SHOWN = ("From", "To", "Cc", "Date", "Subject")
@@ -27,5 +28,13 @@ def _body(mail: EmailMessage) -> str:
     part = mail.get_body(("plain", "html"))
     if part is None:
         return ""
-    content = str(part.get_content())
+    content = _text(part)
     return text_of(content) if part.get_content_type() == "text/html" else content
+
+
+def _text(part: EmailMessage) -> str:
+    try:
+        return str(part.get_content())
+    except LookupError:
+        # Mail names character sets that nobody else knows.
+        return running.text_in(part.get_payload(decode=True))

@@ -20,7 +20,7 @@ def content_response(request: Request, stored: Stored, read: Read) -> Response:
     """The content, or the one range of it that was asked for (RFC 9110, section 14)."""
     size = stored.file.bytes
     headers = _headers(stored)
-    if headers["etag"] in _listed(request, "if-none-match"):
+    if {headers["etag"], "*"} & set(_listed(request, "if-none-match")):
         return Response(status_code=304, headers=headers)
     span = _range(request, headers["etag"], size)
     if span is None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stellwerk.base.errors import InvalidRequestError
+from stellwerk.base.errors import InvalidRequestError, at_field
 from stellwerk.features.catalog.errors import WrongModelError
 from stellwerk.features.keys.types import Principal
 from stellwerk.features.stores.attached import Attached
@@ -31,22 +31,21 @@ def store_models(hub: "Hub", caller: Principal, told: Models | None) -> StoreMod
     text = _text_model(hub, caller, told.text_embedding_model if told else None)
     if told is None or told.vision_embedding_model is None:
         return StoreModels(text, None)
-    vision = hub.catalog.models.get(told.vision_embedding_model)
-    caller.require_model(vision.id)
-    hub.stores.search.models.of(vision.id, text)
+    with at_field("chunking_strategy.vision_embedding_model"):
+        vision = hub.catalog.models.get(told.vision_embedding_model)
+        caller.require_model(vision.id)
+        hub.stores.search.models.of(vision.id, text)
     return StoreModels(text, vision.id)
 
 
 def _text_model(hub: "Hub", caller: Principal, named: str | None) -> str:
     if named:
-        model = hub.catalog.models.get(named)
-        caller.require_model(model.id)
-        if model.entry.type != "EMBEDDING":
-            raise WrongModelError(
-                f"{model.id!r} does not embed texts.",
-                param="chunking_strategy.text_embedding_model",
-            )
-        return model.id
+        with at_field("chunking_strategy.text_embedding_model"):
+            model = hub.catalog.models.get(named)
+            caller.require_model(model.id)
+            if model.entry.type != "EMBEDDING":
+                raise WrongModelError(f"{model.id!r} does not embed texts.")
+            return model.id
     for model in hub.catalog.models:
         if model.entry.type == "EMBEDDING" and caller.may_use(model.id):
             return model.id

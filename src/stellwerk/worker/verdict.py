@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stellwerk.base.errors import Kind, StellwerkError
 from stellwerk.features.keys.errors import KeyRefusedError
+from stellwerk.features.queue.errors import NotYetError
 from stellwerk.features.queue.types import Answer, Job, Outcome, State
 from stellwerk.wire.errors import error_json
 
@@ -25,7 +26,13 @@ class Again:
 
 
 def verdict(job: Job, error: StellwerkError) -> Again | Outcome:
-    """A limit puts off, a passing failure is tried again, a key that is gone cancels."""
+    """What becomes of it.
+
+    A limit puts off, and so does another request that is waited for; a passing failure is tried
+    again, a key that is gone cancels.
+    """
+    if isinstance(error, NotYetError):
+        return Again(error.pause, counts=False)
     if error.kind.status == LIMITED and error.retry_after is not None:
         return Again(min(error.retry_after, LONGEST_REST), counts=False)
     if error.kind in PASSING and job.attempts < job.max_attempts:

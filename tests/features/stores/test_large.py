@@ -16,6 +16,11 @@ WIDTH, ROWS = 32, 3000
 MEANING = HybridWeights(embedding_weight=1, text_weight=0)
 INDEXES = "select indexname from pg_indexes where indexname like 'hnsw_%'"
 
+SOUND = """
+select relname from pg_class join pg_index on indexrelid = oid
+where relname like 'hnsw_%' and indisvalid
+"""
+
 
 @pytest.fixture
 async def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
@@ -115,3 +120,19 @@ async def test_it_goes_with_its_store(filled: Database) -> None:
     await keep_indexes(filled)
     async with filled.connect() as connection:
         assert list(await connection.scalars(text(INDEXES))) == []
+
+
+@pytest.mark.parametrize("width", [large.WIDEST + 1, WIDTH - 1])
+async def test_what_cannot_be_indexed_harms_nobody(
+    filled: Database, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """Vectors that are too long for an index, and such whose index PostgreSQL refuses to build."""
+    monkeypatch.setattr(large, "LARGE", ROWS // 3)
+    async with filled.begin() as connection:
+        longer = text("update vector_stores set width = :width where id = :id")
+        await connection.execute(longer, {"width": width, "id": STORE})
+        half = text("update vector_store_chunks set store_id = :id where file_id = 'even'")
+        await connection.execute(half, {"id": OTHER})
+    await keep_indexes(filled)
+    async with filled.connect() as connection:
+        assert list(await connection.scalars(text(SOUND))) == ["hnsw_chunks_" + "b" * 32]

@@ -26,7 +26,7 @@ files = Table(
     Column("filename", Text, nullable=False),
     Column("purpose", Text, nullable=False),
     Column("bytes", BigInteger, nullable=False),
-    Column("sha256", LargeBinary, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, index=True),
     # [[key, bytes], ...] in the blob store, in order.
     Column("pieces", JSONB, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),

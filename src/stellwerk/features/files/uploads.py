@@ -34,7 +34,7 @@ from stellwerk.features.files.types import (
 )
 
 LIFE = timedelta(hours=1)
-LARGEST_PART = 64 * 2**20
+LARGEST_PART, MOST_PARTS = 64 * 2**20, 10_000
 UPLOAD_ID = re.compile(r"upload_[0-9a-f]{32}")
 
 
@@ -69,7 +69,10 @@ class IncomingPart:
             # The upload may have been completed or cancelled while the part came in.
             upload = await _pending(connection, self._upload.project_id, self._upload.id)
             await adopt(connection, writer.name)
-            there = await connection.scalar(_size_of_parts(upload.id))
+            there, number = (await connection.execute(_size_of_parts(upload.id))).one()
+            if number >= MOST_PARTS:
+                message = f"The upload has {MOST_PARTS} parts already, which is the limit."
+                raise PartsDifferError(message, param="data")
             if there + writer.size > upload.bytes:
                 raise PartsDifferError(
                     f"The parts have {there + writer.size} bytes together; "
@@ -160,7 +163,8 @@ class Uploads:
             row = await _one(connection, project_id, upload_id)
             query = select(files).where(files.c.id == row.file_id)
             file = (await connection.execute(query)).one_or_none()
-        return _upload(row).model_copy(update={"file": shown(file) if file else None})
+        known = {"status": _status(row), "file": shown(file) if file else None}
+        return _upload(row).model_copy(update=known)
 
     async def expire(self) -> None:
         """Give up the uploads whose hour is over; the sweep of the heaps clears their bytes."""
@@ -197,7 +201,8 @@ async def _one(
 ) -> Row[Any]:
     found = None
     if UPLOAD_ID.fullmatch(upload_id):
-        query = select(uploads).where(uploads.c.id == upload_id)
+        over = (uploads.c.expires_at <= func.now()).label("over")
+        query = select(uploads, over).where(uploads.c.id == upload_id)
         query = query.where(uploads.c.project_id == project_id)
         found = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     if found is None:
@@ -207,13 +212,15 @@ async def _one(
 
 async def _pending(connection: AsyncConnection, project_id: str, upload_id: str) -> Row[Any]:
     row = await _one(connection, project_id, upload_id, lock=True)
-    status = row.status
-    over = select(uploads.c.expires_at <= func.now()).where(uploads.c.id == upload_id)
-    if status == "pending" and await connection.scalar(over):
-        status = "expired"
+    status = _status(row)
     if status != "pending":
         raise UploadClosedError(f"The upload {upload_id!r} is {status}; begin another.")
     return row
+
+
+def _status(row: Row[Any]) -> Any:
+    """Where it stands, also before the sweep has seen that its hour is over."""
+    return "expired" if row.status == "pending" and row.over else row.status
 
 
 def _parts(upload_id: str) -> Any:
@@ -222,7 +229,7 @@ def _parts(upload_id: str) -> Any:
 
 def _size_of_parts(upload_id: str) -> Any:
     total = func.coalesce(func.sum(upload_parts.c.bytes), 0)
-    return select(total).where(upload_parts.c.upload_id == upload_id)
+    return select(total, func.count()).where(upload_parts.c.upload_id == upload_id)
 
 
 def _in_order(parts: dict[str, Row[Any]], names: Sequence[str], size: int) -> list[Piece]:

@@ -1,6 +1,6 @@
 """What can be wrong with a request that is queued."""
 
-from stellwerk.base.errors import Kind, StellwerkError
+from stellwerk.base.errors import Kind, StellwerkError, UnavailableError
 from stellwerk.features.queue.types import State
 from stellwerk.wire.errors import error_json
 
@@ -20,6 +20,16 @@ class QueueFullError(StellwerkError):
 
     kind = Kind.RATE_LIMITED
     code = "queue_full"
+
+
+class NotYetError(UnavailableError):
+    """503: the request waits for another. It runs again later, and this was no attempt."""
+
+    code = "not_yet"
+
+    def __init__(self, message: str, pause: float) -> None:
+        super().__init__(message, retry_after=pause)
+        self.pause = pause
 
 
 class IdempotencyMismatchError(StellwerkError):

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.data.blobs.heaps import Heaps
 from stellwerk.data.database import Database
+from stellwerk.features.files.service import living as not_ended
 from stellwerk.features.files.service import unknown as unknown_file
 from stellwerk.features.files.tables import files
 from stellwerk.features.files.types import FILE_ID
@@ -31,7 +32,7 @@ from stellwerk.features.stores.service import (
     paged,
     unknown,
 )
-from stellwerk.features.stores.tables import chunks, pages, store_files, stores
+from stellwerk.features.stores.tables import batches, chunks, pages, store_files, stores
 from stellwerk.features.stores.types import (
     CHARACTERS_PER_TOKEN,
     Chunking,
@@ -75,10 +76,12 @@ class Attached:
 
         Raises `UnknownStoreError`, `UnknownFileError` and `StoreExpiredError`.
         """
-        store = await living(connection, caller.project_id, store_id)
+        store = await living(connection, caller.project_id, store_id, hold=True)
         await _check_files(connection, caller.project_id, [one.file_id for one in new])
         orders = [self._order(caller, store.model, store_id, one.file_id) for one in new]
         pairs = zip(new, orders, strict=True)
+        if batch_id is not None:
+            await connection.execute(insert(batches).values(id=batch_id, store_id=store_id))
         # In one order everywhere, so that nobody waits for one who waits for them.
         for file, order in sorted(pairs, key=lambda pair: pair[0].file_id):
             await connection.execute(_attachment(store_id, file, order.id, batch_id))
@@ -168,10 +171,13 @@ class Attached:
             store_files.c.status == "in_progress", ~alive.exists()
         )
         message = "The ingest was given up. Put the file in again."
+        told = statement.values(
+            status="failed", error_code="server_error", error_message=message, usage_bytes=0
+        )
+        ended = told.returning(store_files.c.store_id, store_files.c.file_id)
         async with self.database.begin() as connection:
-            await connection.execute(
-                statement.values(status="failed", error_code="server_error", error_message=message)
-            )
+            for store_id, file_id in (await connection.execute(ended)).all():
+                await clear(connection, store_id, [file_id])
 
 
 async def clear(connection: AsyncConnection, store_id: str, names: Sequence[str]) -> None:
@@ -199,13 +205,16 @@ def _attachment(store_id: str, file: NewStoreFile, request_id: str, batch_id: st
         "request_id": request_id,
     }
     statement = upsert(store_files).values(values)
-    return statement.on_conflict_do_update(index_elements=["store_id", "file_id"], set_=values)
+    return statement.on_conflict_do_update(
+        index_elements=["store_id", "file_id"], set_=values | {"created_at": func.now()}
+    )
 
 
 async def _check_files(connection: AsyncConnection, project_id: str, names: Sequence[str]) -> None:
     """Raise for the first that is no file of the project."""
     plain = [name for name in names if FILE_ID.fullmatch(name)]
-    query = select(files.c.id).where(files.c.id.in_(plain), files.c.project_id == project_id)
+    here = (files.c.project_id == project_id) & not_ended()
+    query = select(files.c.id).where(files.c.id.in_(plain), here)
     # Nobody may delete one before the rows that speak of it are there.
     found = set(await connection.scalars(query.with_for_update(read=True, key_share=True)))
     for name in names:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, select, true, update
 
 from stellwerk.base.ids import new_id
 from stellwerk.data.blobs.heaps import Heaps
@@ -11,7 +11,7 @@ from stellwerk.data.database import Database
 from stellwerk.features.stores.attached import check_store, clear
 from stellwerk.features.stores.errors import UnknownStoreFileError
 from stellwerk.features.stores.service import COUNTS, file_counts
-from stellwerk.features.stores.tables import store_files
+from stellwerk.features.stores.tables import batches, store_files
 from stellwerk.features.stores.types import Batch, Status
 
 BATCH_ID = re.compile(r"vsfb_[0-9a-f]{32}")
@@ -28,8 +28,8 @@ class FileBatches:
         """Raises `UnknownStoreError` and `UnknownStoreFileError`."""
         async with self._database.connect() as connection:
             await check_store(connection, project_id, store_id)
-            row = (await connection.execute(_batch(store_id, batch_id))).one()
-        if not row.total:
+            row = (await connection.execute(_batch(store_id, batch_id))).one_or_none()
+        if row is None:
             raise UnknownStoreFileError(f"There is no batch {batch_id!r}.", param="batch_id")
         return _shown_batch(row, store_id, batch_id)
 
@@ -55,8 +55,10 @@ def new_batch_id() -> str:
 def _batch(store_id: str, batch_id: str) -> Select[Any]:
     if not BATCH_ID.fullmatch(batch_id):
         raise UnknownStoreFileError(f"There is no batch {batch_id!r}.", param="batch_id")
-    query = select(*COUNTS, func.min(store_files.c.created_at).label("created_at"))
-    return query.where(store_files.c.store_id == store_id, store_files.c.batch_id == batch_id)
+    mine = (store_files.c.store_id == store_id) & (store_files.c.batch_id == batch_id)
+    counts = select(*COUNTS).where(mine).subquery()
+    query = select(batches.c.created_at, counts).join(counts, true())
+    return query.where(batches.c.id == batch_id, batches.c.store_id == store_id)
 
 
 def _shown_batch(row: Row[Any], store_id: str, batch_id: str) -> Batch:
@@ -65,7 +67,7 @@ def _shown_batch(row: Row[Any], store_id: str, batch_id: str) -> Batch:
         status = "in_progress"
     elif row.cancelled:
         status = "cancelled"
-    elif row.failed == row.total:
+    elif row.total and row.failed == row.total:
         status = "failed"
     return Batch(
         id=batch_id,

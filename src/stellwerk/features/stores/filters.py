@@ -17,6 +17,10 @@ from stellwerk.features.stores.errors import FilterError
 from stellwerk.features.stores.tables import store_files
 
 DEEPEST, MOST = 8, 100
+LONGEST_INTEGER = 63
+# Filters and values in all: each is looked at for every file, and is a parameter of the statement,
+# of which PostgreSQL takes 32,767.
+LARGEST = 2000
 ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     "gt": operator.gt,
     "gte": operator.ge,
@@ -28,7 +32,22 @@ COMPARISONS = {"eq", "ne", "in", "nin", *ORDERS}
 
 def condition(given: dict[str, Any]) -> ColumnElement[bool]:
     """Raises `FilterError` that names the place."""
+    if _size(given) > LARGEST:
+        raise _wrong("filters", f"has more than {LARGEST} filters and values in all")
     return _condition(given, "filters", 0)
+
+
+def _size(given: dict[str, Any]) -> int:
+    """Filters and values in all, whatever else may be wrong with them."""
+    waiting: list[Any] = [given]
+    found = 0
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            inner, value = one.get("filters"), one.get("value")
+            waiting += inner if isinstance(inner, list) else []
+            found += len(value) if isinstance(value, list) else 1
+    return found
 
 
 def _condition(given: Any, place: str, depth: int) -> ColumnElement[bool]:
@@ -74,7 +93,9 @@ def _json(value: Any, place: str) -> ColumnElement[Any]:
 
 
 def _storable(value: Any) -> bool:
-    """Whether PostgreSQL can hold it: no NUL, no half of a surrogate pair, no infinity."""
+    """Whether it can be kept: no NUL, half of a surrogate pair, infinity, or very long integer."""
+    if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER:
+        return False
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()

@@ -20,7 +20,14 @@ from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
 from stellwerk.data.database import Database
 from stellwerk.features.files.tables import files
 from stellwerk.features.stores.filters import condition
-from stellwerk.features.stores.large import distance, in_store, look_widely
+from stellwerk.features.stores.large import (
+    CHUNKS,
+    distance,
+    found_too_few,
+    in_store,
+    look_exactly,
+    look_widely,
+)
 from stellwerk.features.stores.query import Content, Hit, HybridWeights
 from stellwerk.features.stores.tables import chunks, store_files, stores
 
@@ -49,7 +56,13 @@ class Chunks:
         statement = _search(store_id, query, vector, filters, weights).limit(limit)
         async with self.database.begin() as connection:
             await look_widely(connection, NEAREST)
-            return [(row.id, _hit(row)) for row in await connection.execute(statement)]
+            rows = (await connection.execute(statement)).all()
+            if filters is not None and weights.embedding_weight:
+                looked = rows[0].looked if rows else 0
+                if await found_too_few(connection, CHUNKS, store_id, looked, NEAREST):
+                    await look_exactly(connection)
+                    rows = (await connection.execute(statement)).all()
+        return [(row.id, _hit(row)) for row in rows]
 
 
 def _search(
@@ -74,7 +87,12 @@ def _search(
     same = base.where(chunks.c.lexemes.op("@@")(words))
     same = same.add_columns(_rank(close.desc(), chunks.c.id)).order_by(close.desc(), chunks.c.id)
     ways = [(alike, weights.embedding_weight), (same.limit(CANDIDATES), weights.text_weight)]
-    return _fused([(way, weight) for way, weight in ways if weight])
+    found = _fused([(way, weight) for way, weight in ways if weight])
+    if not weights.embedding_weight:
+        return found
+    return found.add_columns(
+        select(func.count()).select_from(near).scalar_subquery().label("looked")
+    )
 
 
 def _fused(ways: Sequence[tuple[Select[Any], float]]) -> Select[Any]:

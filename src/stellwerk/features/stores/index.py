@@ -16,6 +16,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG
@@ -23,8 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.data.database import Database
 from stellwerk.features.files.tables import files
+from stellwerk.features.queue.tables import requests
 from stellwerk.features.stores.fitting import Form, fit
-from stellwerk.features.stores.pages import Drawn, Twin, copy_pages, insert_pages
+from stellwerk.features.stores.pages import Drawn, Twin, Vectors, copy_pages, insert_pages
 from stellwerk.features.stores.tables import chunks, pages, store_files, stores
 
 
@@ -35,7 +37,7 @@ class Chunk:
     page: int
     text: str
     language: str
-    vector: Sequence[float]
+    vector: Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,16 @@ class Index:
         form = Form(row.width, row.vision_width, frozenset(row.languages))
         return Twin(row.store_id, row.file_id, form, tuple(tuple(one) for one in found))
 
+    async def is_made(self, task: Task) -> bool:
+        """Whether another request, begun before this one, makes what this task would come to.
+
+        Not for a task that was begun: to go on with it is less work than to wait.
+        """
+        if task.pages_done:
+            return False
+        async with self.database.connect() as connection:
+            return (await connection.execute(_elder(task))).first() is not None
+
     async def copy(
         self, task: Task, twin: Twin, heap: str | None, keys: Sequence[str]
     ) -> Task | None:
@@ -232,12 +244,33 @@ def _values(task: Task, chunk: Chunk) -> dict[str, Any]:
         "language": chunk.language,
         "of_text": chunk.text,
         "of_language": chunk.language,
-        "embedding": HalfVector(list(chunk.vector)),
+        "embedding": HalfVector(chunk.vector),
     }
 
 
 def _twin(task: Task) -> Select[Any]:
-    """Another file of the project that is complete and would come to the same chunks."""
+    """Another file of the project that is complete and came to the same chunks."""
+    return _alike(task).where(store_files.c.status == "completed").limit(1)
+
+
+def _elder(task: Task) -> Select[Any]:
+    """Another that will come to the same, if the request that makes it was begun before."""
+    other, own = requests.alias("other"), requests.alias("own")
+    return (
+        _alike(task)
+        .join(other, other.c.id == store_files.c.request_id)
+        .join(own, own.c.id == task.request_id)
+        .where(
+            store_files.c.status == "in_progress",
+            other.c.state == "running",
+            tuple_(other.c.started_at, other.c.id) < tuple_(own.c.started_at, own.c.id),
+        )
+        .limit(1)
+    )
+
+
+def _alike(task: Task) -> Select[Any]:
+    """Files of the project with the same bytes, cut and embedded in the same way."""
     this = select(files.c.sha256).where(files.c.id == task.file_id).scalar_subquery()
     return (
         select(store_files, stores.c.width, stores.c.vision_width, stores.c.languages)
@@ -248,9 +281,7 @@ def _twin(task: Task) -> Select[Any]:
             stores.c.project_id == task.project_id,
             stores.c.model == task.model,
             stores.c.vision_model.is_not_distinct_from(task.vision_model),
-            store_files.c.status == "completed",
             store_files.c.chunk_size == task.chunk_size,
             store_files.c.chunk_overlap == task.chunk_overlap,
         )
-        .limit(1)
     )

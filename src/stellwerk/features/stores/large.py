@@ -7,17 +7,19 @@ everything else, and PostgreSQL uses it as soon as it is there: the question is 
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import Column, ColumnElement, Table, cast, func, literal, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.base.log import get_logger
 from stellwerk.data.database import Database
+from stellwerk.data.errors import driver_error, first_line, lost
 from stellwerk.data.locks import Lock
 from stellwerk.features.stores.service import STORE_ID
 from stellwerk.features.stores.tables import chunks, page_vectors, store_files, stores
@@ -27,6 +29,10 @@ log = get_logger("stores")
 # Vectors from which on a store is large, and the bytes that it has at least by then.
 LARGE, LEAST_BYTES = 20_000, 10_000_000
 NEIGHBOURS, BUILT_WITH = 16, 128
+# Vectors of an index that a search with a filter goes through.
+SCANNED = 20_000
+# The longest vectors that HNSW takes as 16-bit floats; stores of longer ones stay exact.
+WIDEST = 4000
 # PostgreSQL's settings while it builds; it takes as much as it needs.
 BUILDING = {"maintenance_work_mem": "512MB", "max_parallel_maintenance_workers": "0"}
 NAME = re.compile(r"hnsw_(chunks|pages)_([0-9a-f]{32})")
@@ -41,10 +47,9 @@ class Kind:
     width: Column[Any]
 
 
-KINDS = (
-    Kind("chunks", chunks, stores.c.width),
-    Kind("pages", page_vectors, stores.c.vision_width),
-)
+CHUNKS = Kind("chunks", chunks, stores.c.width)
+PAGES = Kind("pages", page_vectors, stores.c.vision_width)
+KINDS = (CHUNKS, PAGES)
 
 
 def in_store(table: Table, store_id: str) -> ColumnElement[bool]:
@@ -62,11 +67,38 @@ def distance(table: Table, vector: Any, width: int) -> ColumnElement[float]:
 
 async def look_widely(connection: AsyncConnection, nearest: int) -> None:
     """For the transaction: go through enough of an index to find so many, filters or not."""
+    await _set(
+        connection,
+        {
+            "hnsw.ef_search": str(min(max(nearest, 100), 1000)),
+            "hnsw.iterative_scan": "relaxed_order",
+            "hnsw.max_scan_tuples": str(SCANNED),
+        },
+    )
+
+
+async def found_too_few(
+    connection: AsyncConnection, kind: Kind, store_id: str, looked: int, nearest: int
+) -> bool:
+    """Whether an index may have missed what a filter lets pass.
+
+    It gives up after `SCANNED` vectors. A filter may want those that are all farther away.
+    """
+    if looked >= nearest:
+        return False
+    name = func.to_regclass(f"hnsw_{kind.name}_{store_id[3:]}")
+    return bool(await connection.scalar(select(name.is_not(None))))
+
+
+async def look_exactly(connection: AsyncConnection) -> None:
+    """For the transaction: use no such index. It serves ordered scans alone."""
+    settings = {"enable_indexscan": "off", "plan_cache_mode": "force_custom_plan"}
+    await _set(connection, settings)
+
+
+async def _set(connection: AsyncConnection, settings: Mapping[str, str]) -> None:
     await connection.execute(
-        select(
-            func.set_config("hnsw.ef_search", str(min(max(nearest, 100), 1000)), True),
-            func.set_config("hnsw.iterative_scan", "relaxed_order", True),
-        )
+        select(*(func.set_config(name, value, True) for name, value in settings.items()))
     )
 
 
@@ -79,9 +111,20 @@ async def keep_indexes(database: Database) -> None:
             await _drop_stale(connection)
             for kind in KINDS:
                 for store_id, width in await _missing(connection, kind):
-                    await build(connection, kind, store_id, width)
+                    await _tried(connection, kind, store_id, width)
         finally:
             await connection.execute(select(func.pg_advisory_unlock(Lock.STORE_INDEXES.value)))
+
+
+async def _tried(connection: AsyncConnection, kind: Kind, store_id: str, width: int) -> None:
+    """Build it. A store that gets none is searched exactly, and the others go on."""
+    try:
+        await build(connection, kind, store_id, width)
+    except DBAPIError as error:
+        if lost(error) is not None:
+            raise
+        reason = first_line(driver_error(error))
+        log.warning("a large store has no index", store=store_id, of=kind.name, reason=reason)
 
 
 async def _missing(connection: AsyncConnection, kind: Kind) -> list[tuple[str, int]]:
@@ -89,7 +132,7 @@ async def _missing(connection: AsyncConnection, kind: Kind) -> list[tuple[str, i
     heavy = (
         select(stores.c.id, kind.width)
         .join(store_files, store_files.c.store_id == stores.c.id)
-        .where(kind.width.is_not(None), _unindexed(kind))
+        .where(kind.width <= WIDEST, _unindexed(kind))
         .group_by(stores.c.id)
         .having(size >= LEAST_BYTES)
     )

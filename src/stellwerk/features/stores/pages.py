@@ -36,7 +36,14 @@ from stellwerk.data.database import Database
 from stellwerk.features.files.tables import files
 from stellwerk.features.stores.filters import condition
 from stellwerk.features.stores.fitting import Form
-from stellwerk.features.stores.large import distance, in_store, look_widely
+from stellwerk.features.stores.large import (
+    PAGES,
+    distance,
+    found_too_few,
+    in_store,
+    look_exactly,
+    look_widely,
+)
 from stellwerk.features.stores.tables import page_vectors, pages, store_files
 
 Vectors = npt.NDArray[np.float32]
@@ -174,7 +181,14 @@ class Pages:
         """The best pages. Raises `FilterError`."""
         async with self._database.begin() as connection:
             await look_widely(connection, nearest(question))
-            rows = (await connection.execute(_candidates(store_id, question, filters))).all()
+            statement = _candidates(store_id, question, filters)
+            rows = (await connection.execute(statement)).all()
+            if filters is not None:
+                wanted = nearest(question) * min(len(question), ASKING)
+                looked = rows[0].looked if rows else 0
+                if await found_too_few(connection, PAGES, store_id, looked, wanted):
+                    await look_exactly(connection)
+                    rows = (await connection.execute(statement)).all()
         found = await asyncio.to_thread(_scored, rows, question)
         return sorted(found, key=lambda one: (-one.score, one.row.id))[:limit]
 
@@ -200,7 +214,7 @@ def _candidates(store_id: str, question: Vectors, filters: dict[str, Any] | None
     if filters is not None:
         wanted = wanted.where(condition(filters))
     parts = []
-    for place, vector in enumerate(representatives(question, ASKING)):
+    for vector in representatives(question, ASKING):
         measured = distance(page_vectors, HalfVector(vector), question.shape[1])
         close = (
             select(page_vectors.c.page_id, (1 - measured).label("alike"))
@@ -210,17 +224,20 @@ def _candidates(store_id: str, question: Vectors, filters: dict[str, Any] | None
             .subquery()
         )
         best = select(
-            close.c.page_id, literal(place).label("place"), func.max(close.c.alike).label("alike")
+            close.c.page_id,
+            func.count().label("vectors"),
+            func.max(close.c.alike).label("alike"),
         )
         parts.append(best.group_by(close.c.page_id))
-    each = union_all(*parts).subquery()
+    each = union_all(*parts).cte("each")
     total = func.sum(each.c.alike)
     first = (
         select(each.c.page_id).group_by(each.c.page_id).order_by(total.desc()).limit(CANDIDATES)
     ).subquery()
     more = (store_files.c.attributes, store_files.c.created_at, files.c.filename)
+    looked = select(func.sum(each.c.vectors)).scalar_subquery().label("looked")
     return (
-        select(pages, *more)
+        select(pages, *more, looked)
         .join(first, first.c.page_id == pages.c.id)
         .join(
             store_files,

@@ -129,9 +129,16 @@ class Stores:
             await connection.execute(delete(store_files).where(store_files.c.store_id.in_(over)))
 
 
-async def living(connection: AsyncConnection, project_id: str, store_id: str) -> Row[Any]:
-    """The store, for use. Raises `UnknownStoreError` and `StoreExpiredError`."""
+async def living(
+    connection: AsyncConnection, project_id: str, store_id: str, *, hold: bool = False
+) -> Row[Any]:
+    """The store, for use. Raises `UnknownStoreError` and `StoreExpiredError`.
+
+    With `hold` nobody can delete it before the transaction ends.
+    """
     query = select(stores, (func.now() >= EXPIRES).label("over")).where(one(project_id, store_id))
+    if hold:
+        query = query.with_for_update(read=True, key_share=True)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise unknown(store_id)
@@ -193,7 +200,7 @@ def _store(row: Row[Any]) -> Store:
         expires_after=Life(anchor="last_active_at", days=life) if life else None,
         expires_at=int(row.expires_at.timestamp()) if row.expires_at else None,
         last_active_at=int(row.last_active_at.timestamp()),
-        metadata=_models(row) | row.metadata,
+        metadata=row.metadata | _models(row),
     )
 
 

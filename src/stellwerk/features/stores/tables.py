@@ -66,6 +66,15 @@ store_files = Table(
     Index("vector_store_files_ingest_idx", "request_id"),
 )
 
+# What came in together. A file that is put in again belongs to the last batch that it came in.
+batches = Table(
+    "vector_store_file_batches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("store_id", ForeignKey(stores.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
 chunks = Table(
     "vector_store_chunks",
     metadata,

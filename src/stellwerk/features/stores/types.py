@@ -11,6 +11,8 @@ from stellwerk.base.values import Line
 
 # Of a token of ordinary text in German or English; the models' own tokenizers differ.
 CHARACTERS_PER_TOKEN = 4
+# Files that come in together.
+MOST_FILES = 2000
 
 
 def storable(text: str) -> str:
@@ -106,7 +108,7 @@ class NewStore(Body):
 
     name: Line | None = Field(None, description="Name.")
     description: Line | None = Field(None, description="What it is for.")
-    file_ids: list[str] = Field([], max_length=500, description="Files to put into it.")
+    file_ids: list[str] = Field([], max_length=MOST_FILES, description="Files to put into it.")
     chunking_strategy: Models | None = Field(None, description="Models, and how files are cut.")
     expires_after: Life | None = Field(None, description="When it ends by itself.")
     metadata: Metadata | None = Field(None, description="Anything, up to 16 texts.")
@@ -131,9 +133,9 @@ class NewStoreFile(Body):
 class NewBatch(Body):
     """Files to be put into a store together."""
 
-    file_ids: list[str] | None = Field(None, max_length=500, description="Files cut alike.")
+    file_ids: list[str] | None = Field(None, max_length=MOST_FILES, description="Files cut alike.")
     files: list[NewStoreFile] | None = Field(
-        None, max_length=500, description="Files, each with its own settings."
+        None, max_length=MOST_FILES, description="Files, each with its own settings."
     )
     attributes: Attributes | None = Field(None, description="Of all of `file_ids`.")
     chunking_strategy: Chunking | None = Field(None, description="Of all of `file_ids`.")

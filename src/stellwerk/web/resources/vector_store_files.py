@@ -98,7 +98,7 @@ async def content(store_id: str, file_id: str, hub: AnyHub, caller: FilesCaller)
 async def attach_batch(
     store_id: str, new: shapes.NewBatch, hub: AnyHub, caller: FilesCaller
 ) -> shapes.Batch:
-    """Up to 500 files, all of them or none."""
+    """Up to 2,000 files, all of them or none."""
     may_embed(caller)
     batch_id = new_batch_id()
     async with hub.database.begin() as connection:
