@@ -31,6 +31,19 @@ def pdf(pages: Sequence[str], password: str | None = None) -> bytes:
     return target.getvalue()
 
 
+def empty_pdf() -> bytes:
+    """A PDF whose tree of pages has none."""
+    objects = (b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>")
+    body, places = b"%PDF-1.4\n", list[int]()
+    for number, each in enumerate(objects, 1):
+        places.append(len(body))
+        body += b"%d 0 obj%b endobj\n" % (number, each)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    start = len(body)
+    body += b"xref\n0 3\n0000000000 65535 f \n" + table + b"trailer<</Root 1 0 R/Size 3>>\n"
+    return body + b"startxref\n%d\n%%%%EOF\n" % start
+
+
 def picture(text: str = "", size: tuple[int, int] = (600, 300), form: str = "PNG") -> bytes:
     image = Image.new("RGB", size, "white")
     ImageDraw.Draw(image).text((20, 20), text, fill="black", font_size=40)

@@ -111,7 +111,7 @@ async def web(database: Database, tmp_path: Path) -> AsyncIterator[Web]:
         files = Files(database, heaps, max_size=LARGEST_FILE)
         kept_long = UsageSettings(retention_days=3650)
         recorder = Recorder(database, tmp_path, kept_long, UsageMetrics(registry))
-        settings, waiting = QueueSettings(waiting=5), Waiting(queue)
+        settings, waiting = QueueSettings(), Waiting(queue)
         describer = Describer(SPECS, Store(tmp_path))
         runner = Runner(
             catalog,

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from stellwerk.base.settings import QueueSettings
 from stellwerk.data.database import Database
 from stellwerk.features.keys.types import Scope
 from stellwerk.features.queue.claims import Claims, Room
@@ -205,7 +206,8 @@ async def test_lists(web: Web, claims: Claims) -> None:
     assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "status")
 
 
-async def test_a_key_may_have_so_many_waiting(web: Web) -> None:
+async def test_a_key_may_have_so_many_waiting(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.hub.queueing.quota, "_settings", QueueSettings(waiting=5))
     for _ in range(5):
         assert (await queued(web)).status_code == 202
     full = await queued(web)
@@ -256,7 +258,10 @@ async def test_who_hangs_up_after_the_last_event_has_had_the_answer(
         await web.hub.queueing.queue.get(job.key_id, job.id)
 
 
-async def test_a_repetition_takes_no_more_of_what_may_wait(web: Web) -> None:
+async def test_a_repetition_takes_no_more_of_what_may_wait(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web.hub.queueing.quota, "_settings", QueueSettings(waiting=5))
     first = await queued(web, **{"Idempotency-Key": "k1"})
     for _ in range(4):
         assert (await queued(web)).status_code == 202

@@ -41,7 +41,7 @@ async def shown(web: Web, store: str, file: str) -> dict[str, Any]:
         ("a.docx", documents.forged(), "invalid_file", "broken"),
         ("a.pdf", b"MZ\0\0" * 99, "unsupported_file", "not read here"),
         ("a.html", b"<html><script>alert(1)</script></html>", "invalid_file", "no text"),
-        ("a.pdf", documents.pdf([]), "invalid_file", "no text"),
+        ("a.pdf", documents.empty_pdf(), "invalid_file", "PDF is broken"),
     ],
 )
 async def test_a_bad_file_leaves_nothing(

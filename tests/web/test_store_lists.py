@@ -1,5 +1,6 @@
 """Lists of vector stores and of their files: order, pages, filters; and attributes that change."""
 
+import json
 from typing import Any
 
 import pytest
@@ -62,6 +63,12 @@ async def test_attributes_change_and_filters_see_it(web: Web) -> None:
     assert changed.json()["attributes"] == {"year": 2025, "open": True}
     for year, hits in ((2024, 0), (2025, 1)):
         wanted = {"type": "eq", "key": "year", "value": year}
+        assert len(await search(web, store, "Weiche", filters=wanted)) == hits
+    kept = {"id": 2**53 + 1, "share": 0.5, "one": 1, "yes": True}
+    told = await web.client.post(place, json={"attributes": kept})
+    assert json.dumps(told.json()["attributes"], sort_keys=True) == json.dumps(kept, sort_keys=True)
+    for value, hits in ((2**53, 0), (2**53 + 1, 1)):
+        wanted = {"type": "eq", "key": "id", "value": value}
         assert len(await search(web, store, "Weiche", filters=wanted)) == hits
     wrong = await web.client.post(place, json={"attributes": {"a": [1]}})
     assert wrong.status_code == 400

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from stellwerk.base.settings import Settings
+from stellwerk.base.settings import QueueSettings, Settings
 from stellwerk.compose.stores import ingest
 from stellwerk.features.keys.types import Scope
 from stellwerk.features.queue.claims import Claims, Room
@@ -312,6 +312,22 @@ async def test_a_batch_stays_when_its_files_go(web: Web) -> None:
     for batch, total in ((first, 0), (second, 1)):
         shown = (await web.client.get(f"{place}/{batch['id']}")).json()
         assert (shown["created_at"], shown["file_counts"]["total"]) == (batch["created_at"], total)
+
+
+async def test_files_wait_in_the_queue_s_quota(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.hub.queueing.quota, "_settings", QueueSettings(waiting=2))
+    store = (await make(web))["id"]
+    files = [await upload(web, f"{n}.txt", f"{GERMAN} Blatt {n}".encode()) for n in range(3)]
+    place = f"/v1/vector_stores/{store}"
+    full = await web.client.post(f"{place}/file_batches", json={"file_ids": files})
+    assert (full.status_code, full.json()["error"]["code"]) == (429, "queue_full")
+    await web.client.post(f"{place}/file_batches", json={"file_ids": files[:2]})
+    for path, body in (
+        (f"{place}/files", {"file_id": files[2]}),
+        ("/v1/vector_stores", {"file_ids": files[2:]}),
+    ):
+        assert (await web.client.post(path, json=body)).status_code == 429
+    assert len((await web.client.get("/v1/vector_stores")).json()["data"]) == 1
 
 
 async def test_a_file_whose_time_is_over_is_not_put_in(web: Web) -> None:

@@ -33,7 +33,7 @@ log = get_logger("operations")
 
 # So many texts are embedded, and saved, together, or the pages with so many pictures; and no more
 # pages than these, be they empty: what is not saved is read again.
-TEXTS, PICTURES, PAGES = 64, 4, 100
+TEXTS, PICTURES, PAGES = 64, 4, 256
 # Seconds until a file whose bytes another request is reading is looked at again.
 TWIN_PAUSE = 2.0
 FILE_ERRORS = (InvalidFileError, UnsupportedFileError)

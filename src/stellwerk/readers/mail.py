@@ -2,7 +2,7 @@
 
 from email import message_from_bytes, policy
 from email.errors import MessageError
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 
 from stellwerk.ports.reading import InvalidFileError
 from stellwerk.readers import running
@@ -32,9 +32,10 @@ def _body(mail: EmailMessage) -> str:
     return text_of(content) if part.get_content_type() == "text/html" else content
 
 
-def _text(part: EmailMessage) -> str:
+def _text(part: MIMEPart) -> str:
     try:
         return str(part.get_content())
     except LookupError:
         # Mail names character sets that nobody else knows.
-        return running.text_in(part.get_payload(decode=True))
+        data = part.get_payload(decode=True)
+        return running.text_in(data) if isinstance(data, bytes) else ""

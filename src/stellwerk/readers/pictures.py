@@ -13,6 +13,8 @@ LONGER_SIDE = 1024
 MOST_PIXELS = 100_000_000
 # Smaller ones on a page are rules, bullets and logos.
 SMALLEST = 64
+# Modes of grey with more than 8 bits, as scanners and microscopes make them.
+DEEP = ("I", "F")
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 BROKEN = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
@@ -45,6 +47,8 @@ def small_png(data: bytes) -> bytes | None:
 def png(image: Image.Image) -> bytes:
     """Upright, without alpha, the longer side at most 1024 pixels."""
     turned = ImageOps.exif_transpose(image)
+    if turned.mode.startswith(DEEP):
+        turned = _shallow(turned)
     if turned.mode not in {"RGB", "L"}:
         turned = _on_white(turned)
     turned.thumbnail((LONGER_SIDE, LONGER_SIDE))
@@ -67,6 +71,17 @@ def _on_white(image: Image.Image) -> Image.Image:
     page = Image.new("RGBA", layer.size, "white")
     page.alpha_composite(layer)
     return page.convert("RGB")
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    """Its own darkest and lightest as black and white. Pillow cuts off whatever is above 255."""
+    import numpy as np
+
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    darkest, lightest = float(values.min()), float(values.max())
+    values -= darkest
+    values *= 255 / ((lightest - darkest) or 1)
+    return Image.fromarray(values.astype(np.uint8))
 
 
 def _reason(error: Exception) -> str:

@@ -27,18 +27,18 @@ class Quota:
         self._settings = settings
         self._counts: dict[str, _Count] = {}
 
-    async def take(self, key_id: str, size: int) -> None:
-        """Count one more request of `size` bytes. Raises `QueueFullError`."""
+    async def take(self, key_id: str, size: int, number: int = 1) -> None:
+        """Count more requests, of `size` bytes together. Raises `QueueFullError`."""
         count = await self._count(key_id)
         limit = self._settings
-        if count.number >= limit.waiting or count.size + size > limit.waiting_bytes:
+        if count.number + number > limit.waiting or count.size + size > limit.waiting_bytes:
             raise QueueFullError(
                 f"Your key has {count.number} requests ({count.size} bytes) waiting, and "
                 f"{limit.waiting} ({limit.waiting_bytes:d} bytes) is the limit. "
                 "Try again when some have ended.",
                 retry_after=RETRY_AFTER,
             )
-        count.number += 1
+        count.number += number
         count.size += size
 
     async def _count(self, key_id: str) -> _Count:

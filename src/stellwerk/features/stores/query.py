@@ -104,7 +104,7 @@ class Hit(BaseModel):
         description="A chunk's: from 0 to 1; 1 is first in every way of searching. A page image's: "
         "the sum of its likeness to each vector of the query. The two cannot be compared."
     )
-    attributes: dict[str, str | float | bool] = Field(description="The file's attributes.")
+    attributes: dict[str, str | bool | int | float] = Field(description="The file's attributes.")
     content: list[Content] = Field(description="The chunk or the image.")
     page_number: int = Field(description="The page it is on, from 1.")
     file_type: str = Field(description="The ending of the file's name, such as `.pdf`.")

@@ -23,8 +23,10 @@ def storable(text: str) -> str:
 
 
 Short = Annotated[str, Field(max_length=512), AfterValidator(storable)]
+# An integer stays what it is, as far as 64 bits go: half of an identifier would be another.
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Value = Short | bool | Number
+Value = Short | bool | Whole | Number
 Key = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(storable)]
 Attributes = Annotated[dict[Key, Value], Field(max_length=16)]
 Metadata = Annotated[dict[Key, Short], Field(max_length=16)]
@@ -219,7 +221,7 @@ class StoreFile(BaseModel):
     status: Status = Field(description="Where it stands.")
     last_error: FileError | None = Field(description="Why it failed.")
     usage_bytes: int = Field(description="Bytes of its texts and vectors.")
-    attributes: dict[str, str | float | bool] = Field(description="What filters look at.")
+    attributes: dict[str, str | bool | int | float] = Field(description="What filters look at.")
     chunking_strategy: StaticStrategy = Field(description="How it is cut.")
     pages_done: int = Field(description="Pages that can be found already.")
     pages: int | None = Field(description="Pages that it has; null: not known yet.")

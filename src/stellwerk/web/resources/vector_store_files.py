@@ -8,7 +8,7 @@ from stellwerk.features.stores import types as shapes
 from stellwerk.features.stores.file_batches import new_batch_id
 from stellwerk.features.stores.query import Content, ContentPage
 from stellwerk.web.auth import AnyHub, FilesCaller
-from stellwerk.web.resources.vector_stores import After, Before, Limit, Order, may_embed
+from stellwerk.web.resources.vector_stores import After, Before, Limit, Order, admit
 
 Filter = Annotated[
     shapes.Status | None, Query(alias="filter", description="Only files that stand so.")
@@ -38,7 +38,7 @@ async def attach(
     store_id: str, new: shapes.NewStoreFile, hub: AnyHub, caller: FilesCaller
 ) -> shapes.StoreFile:
     """A worker reads, cuts and embeds it; poll until `status` is no longer `in_progress`."""
-    may_embed(caller)
+    await admit(hub, caller, 1)
     async with hub.database.begin() as connection:
         await hub.stores.attached.attach(connection, caller, store_id, [new])
     return await hub.stores.attached.get(caller.project_id, store_id, new.file_id)
@@ -99,10 +99,10 @@ async def attach_batch(
     store_id: str, new: shapes.NewBatch, hub: AnyHub, caller: FilesCaller
 ) -> shapes.Batch:
     """Up to 2,000 files, all of them or none."""
-    may_embed(caller)
-    batch_id = new_batch_id()
+    files, batch_id = new.each(), new_batch_id()
+    await admit(hub, caller, len(files))
     async with hub.database.begin() as connection:
-        await hub.stores.attached.attach(connection, caller, store_id, new.each(), batch_id)
+        await hub.stores.attached.attach(connection, caller, store_id, files, batch_id)
     return await hub.stores.batches.get(caller.project_id, store_id, batch_id)
 
 

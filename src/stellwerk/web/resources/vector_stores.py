@@ -8,6 +8,7 @@ from stellwerk.features.keys.types import Principal, Scope
 from stellwerk.features.stores import query as asking
 from stellwerk.features.stores import types as shapes
 from stellwerk.web.auth import AnyHub, FilesCaller
+from stellwerk.web.hub import Hub
 from stellwerk.web.stores import StoreServices, store_models
 
 After = Annotated[str | None, Query(description="The last id of the page before.")]
@@ -35,10 +36,11 @@ async def create(new: shapes.NewStore, hub: AnyHub, caller: FilesCaller) -> shap
     """Texts and page images are embedded by the models that `chunking_strategy` names."""
     services: StoreServices = hub.stores
     models = store_models(hub, caller, new.chunking_strategy)
+    if new.file_ids:
+        await admit(hub, caller, len(new.file_ids))
     async with hub.database.begin() as connection:
         store_id = await services.stores.create(connection, caller.project_id, new, models)
         if new.file_ids:
-            may_embed(caller)
             cut = shapes.Chunking.model_validate(
                 (new.chunking_strategy or shapes.Chunking()).model_dump(
                     include=set(shapes.Chunking.model_fields)
@@ -54,6 +56,12 @@ async def create(new: shapes.NewStore, hub: AnyHub, caller: FilesCaller) -> shap
 def may_embed(caller: Principal) -> None:
     """To put files in and to search costs calls of the model."""
     caller.require(Scope.INFERENCE)
+
+
+async def admit(hub: Hub, caller: Principal, files: int) -> None:
+    """Each file that is put in is a request of the queue, whose body is next to nothing."""
+    may_embed(caller)
+    await hub.queueing.quota.take(caller.key_id, 0, files)
 
 
 async def list_stores(
