@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from stellwerk.base.model_entry import ModelEntry
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.keys.types import KeyLimits, Principal, Scope
-from stellwerk.features.limits.errors import RateLimitedError
+from stellwerk.features.limits.errors import BudgetExceededError, RateLimitedError
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.operations import (
     chat_completions,
@@ -284,17 +285,63 @@ async def test_a_cut_stream_ends_in_an_error_and_is_estimated(shared: Shared) ->
     assert row.cost > 0
 
 
-@pytest.mark.parametrize(("fields", "cost"), [({}, 40_000_000), ({"n": 3}, 120_000_000)])
-async def test_pictures_are_paid_by_the_piece(
-    shared: Shared, fields: dict[str, int], cost: int
-) -> None:
-    painted = says(whole(b'{"created":1,"data":[{"b64_json":"eA=="}]}'))
-    prices = {"per_image": "0.04"}
-    async with net(shared, painted, type="IMAGE", prices=prices) as hub:
-        operation = image_generations.OPERATION
-        sink = await hub.run(operation=operation, prompt="A box.", **fields)
-    assert json.loads(sink.body)["data"] == [{"b64_json": "eA=="}]
-    assert (hub.row.operation, hub.row.cost) == ("images.generations", cost)
+PAINTS: dict[str, Any] = {"operation": image_generations.OPERATION, "prompt": "A box."}
+PER_IMAGE = {"per_image": "0.04"}
+
+
+@pytest.mark.parametrize("made", [0, 1, 3])
+async def test_pictures_are_paid_by_the_piece(shared: Shared, made: int) -> None:
+    data = [{"b64_json": "eA=="}] * made
+    painted = says(whole(json.dumps({"created": 1, "data": data}).encode()))
+    async with net(shared, painted, type="IMAGE", prices=PER_IMAGE) as hub:
+        sink = await hub.run(**PAINTS, n=3)
+    assert json.loads(sink.body)["data"] == data
+    assert (hub.row.operation, hub.row.cost) == ("images.generations", made * 40_000_000)
+
+
+def picture(name: str, size: int = 8) -> bytes:
+    told = {
+        "type": f"image_generation.{name}",
+        "b64_json": "A" * size,
+        "usage": {"input_tokens": 3},
+    }
+    return b"data: %b\n\n" % json.dumps(told).encode()
+
+
+async def test_streamed_pictures_are_paid_when_they_are_done(shared: Shared) -> None:
+    parts = [picture("partial_image"), picture("completed", 3 * 2**20), picture("completed")]
+    script = says(EVENTS, *map(chunk, parts), chunk(b""))
+    async with net(shared, script, type="IMAGE", prices=PER_IMAGE) as hub:
+        sink = await hub.run(**PAINTS, stream=True, n=3)
+    assert sink.body == b"".join(parts)
+    assert (hub.row.cost, hub.row.prompt_tokens, hub.row.estimated) == (80_000_000, 3, False)
+
+
+async def test_pictures_that_a_budget_does_not_hold_are_not_begun(shared: Shared) -> None:
+    painted = says(whole(b'{"created":1,"data":[{"b64_json":"eA=="},{"b64_json":"eA=="}]}'))
+    limits = KeyLimits(Limits(prepaid_budget=Decimal("0.1")), Limits(), "default")
+    async with net(shared, painted, type="IMAGE", prices=PER_IMAGE) as hub:
+        with pytest.raises(BudgetExceededError):
+            await hub.run(**PAINTS, n=3, limits=limits)
+        assert hub.asked == [0]
+        await hub.run(**PAINTS, n=2, limits=limits)
+    assert [row.cost for row in hub.rows] == [0, 80_000_000]
+
+
+async def test_who_leaves_before_the_last_picture_pays_for_the_others(shared: Shared) -> None:
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(EVENTS + chunk(b'data: {"type":"image_generation.completed"}\n\n'))
+        await writer.drain()
+        await asyncio.sleep(60)
+
+    async with net(shared, script, type="IMAGE", prices=PER_IMAGE) as hub:
+        sink = Memory()
+        task = asyncio.create_task(hub.into(sink, **PAINTS, stream=True, n=2))
+        await asyncio.wait_for(sink.news.wait(), 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert (hub.row.status, hub.row.cost) == (499, 40_000_000)
 
 
 async def test_sound_is_paid_by_the_minute(shared: Shared) -> None:

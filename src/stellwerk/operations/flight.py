@@ -17,6 +17,7 @@ from stellwerk.operations.sight.sight import Bodies, Looking
 from stellwerk.ports.sink import Head, Outlet
 from stellwerk.upstreams.exchange import UNSENT, Exchange, Failure
 from stellwerk.upstreams.failures import CREDENTIALS, UpstreamError, failure
+from stellwerk.upstreams.painted import PaintedReader, painted
 from stellwerk.upstreams.reading import EventReader, Passing, Tokens, read_whole
 from stellwerk.upstreams.route import Route, choose, soonest
 from stellwerk.wire.errors import error_event
@@ -55,7 +56,7 @@ class Flight:
     _route: Route | None = None
     _tried: tuple[Route, ...] = ()
     _last_error: StellwerkError | None = None
-    _events: EventReader | Passing | None = None
+    _events: EventReader | PaintedReader | Passing | None = None
     _head = NO_HEAD
     _size = 0
     _started = False
@@ -225,14 +226,18 @@ class Flight:
         if head.status >= FIRST_FAILURE:
             return
         if head.is_stream:
-            shown = self._asked.model or ""
-            self._events = EventReader(shown, self.tokens, hide_usage=self._hides_usage)
+            self._events = self._reader()
         elif self._operation.media:
             self._events = Passing()
         if self._events is not None:
             self._route_is(well=True)
             self._started = True
             self._outlet.head(head, NO_CACHE + self._limits())
+
+    def _reader(self) -> EventReader | PaintedReader:
+        if self._operation.serves == "IMAGE":
+            return PaintedReader(self.tokens)
+        return EventReader(self._asked.model or "", self.tokens, hide_usage=self._hides_usage)
 
     def data(self, chunk: bytes) -> None:
         events = self._events
@@ -257,8 +262,6 @@ class Flight:
         if self._events is not None:
             if rest := self._events.rest():
                 self._outlet.data(rest)
-            if self._operation.serves == "IMAGE":
-                self.tokens.images = self._asked.n or 1
             self._end(self._head.status)
             self._outlet.end()
         elif self._head.status >= FIRST_FAILURE:
@@ -292,7 +295,8 @@ class Flight:
         if not tokens.known and self._operation.tells_usage:
             tokens.completion = len(body) // BYTES_A_TOKEN
         if self._operation.serves == "IMAGE":
-            tokens.images = self._asked.n or 1
+            made = painted(body) if head.readable else None
+            tokens.images = (self._asked.n or 1) if made is None else made
         if self.keeping is not None and head.readable:
             self._wait_for(self.keeping(body), partial(self._give, head))
         else:

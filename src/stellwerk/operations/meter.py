@@ -110,8 +110,8 @@ class Meter:
 
 def _price(prices: Prices, status: int, tokens: Tokens) -> int:
     """Nothing for a call that failed before its first token; else what was produced."""
-    served = status < FAILED or tokens.completion > 0
-    if not served or (status == CLIENT_GONE and not tokens.prompt):
+    served = status < FAILED or tokens.completion > 0 or tokens.images > 0
+    if not served or (status == CLIENT_GONE and not tokens.prompt and not tokens.images):
         return 0
     return cost(
         prices,

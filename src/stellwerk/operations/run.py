@@ -208,4 +208,6 @@ def _demand(plan: Plan, call: Call, asked: Outline) -> Demand:
     output = min(asked.longest_answer or most, most * (asked.n or 1)) if most else 0
     prompt = estimated(plan.model, call)
     prices = plan.model.entry.prices
-    return Demand(prompt, output, cost(prices, prompt, 0, output) if prices else 0)
+    images = (asked.n or 1) if plan.model.entry.type == "IMAGE" else 0
+    price = cost(prices, prompt, 0, output, images=images) if prices else 0
+    return Demand(prompt, output, price)

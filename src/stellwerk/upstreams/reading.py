@@ -21,7 +21,7 @@ class _Details(msgspec.Struct):
     cached_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct):
+class Usage(msgspec.Struct):
     """The names of chat and completions, and those of responses."""
 
     prompt_tokens: int | None = None
@@ -35,13 +35,13 @@ class _Usage(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     model: str | None = None
-    usage: _Usage | None = None
+    usage: Usage | None = None
 
 
 class _Event(msgspec.Struct):
     model: str | None = None
     choices: list[msgspec.Raw] | None = None
-    usage: _Usage | None = None
+    usage: Usage | None = None
     response: _Answer | None = None
 
 
@@ -59,7 +59,7 @@ class Tokens:
         # Pictures made, and seconds of sound understood: few calls have either.
         self.images = self.seconds = 0
 
-    def take(self, usage: _Usage) -> None:
+    def take(self, usage: Usage) -> None:
         details = usage.prompt_tokens_details or usage.input_tokens_details
         self.prompt = _bounded(usage.prompt_tokens or usage.input_tokens)
         self.completion = _bounded(usage.completion_tokens or usage.output_tokens)
