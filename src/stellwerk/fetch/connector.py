@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from aiohttp import TCPConnector, ThreadedResolver
+from aiohttp import TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from stellwerk.fetch.addresses import Network, allowed
 from stellwerk.fetch.errors import ForbiddenAddressError
+from stellwerk.fetch.names import Names
 
 # Several addresses are tried in turn, so a name with a thousand of them is of no use to anybody.
 MOST = 8
@@ -48,7 +49,7 @@ def checked_connector(
 ) -> TCPConnector:
     """For one `ClientSession`; no connection is used twice."""
     return TCPConnector(
-        resolver=CheckedResolver(networks, resolver or ThreadedResolver()),
+        resolver=CheckedResolver(networks, resolver or Names()),
         socket_factory=partial(_socket, networks),
         ssl=context or True,
         use_dns_cache=False,
@@ -67,4 +68,7 @@ def _socket(networks: Sequence[Network], info: tuple[Any, ...]) -> socket.socket
 
 def forbidden() -> ForbiddenAddressError:
     """Which address it was is not told: that would map the network for whoever asks."""
-    return ForbiddenAddressError("The URL leads to an address that this hub does not go to.")
+    return ForbiddenAddressError(
+        "The URL leads to an address that this hub does not go to: public ones are allowed, and "
+        "those that the setting `fetch.allow` names."
+    )

@@ -38,7 +38,8 @@ def content_response(request: Request, stored: Stored, read: Read) -> Response:
 
 def _headers(stored: Stored) -> dict[str, str]:
     name = stored.file.filename
-    kind, encoding = mimetypes.guess_type(name)
+    # WebP is in the second list only.
+    kind, encoding = mimetypes.guess_type(name, strict=False)
     plain = re.sub(r'[^ -~]|["\\%]', "_", name)
     return {
         "content-type": kind if kind and not encoding else "application/octet-stream",
