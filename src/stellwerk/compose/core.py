@@ -103,7 +103,7 @@ async def open_core(settings: Settings, dsn: str, broker_socket: str) -> AsyncIt
                 admits,
                 Books(metrics, recorder.record, spans),
                 weights.engine_does,
-                Sight(fetcher, settings.pictures),
+                Sight(fetcher, files, settings.pictures),
                 Gallery(files, links, settings.pictures.link_seconds),
             ),
         )

@@ -45,6 +45,25 @@ def test_a_part_of_a_response() -> None:
     assert found.shown[0].detail == "high"
 
 
+def test_a_part_that_names_a_file() -> None:
+    mine, theirs = "file-" + "0a" * 16, "file-AbCdEf"
+    part = {"type": "input_image", "file_id": mine, "detail": "low"}
+    given = {"input": [{"content": [part, {**part, "file_id": theirs}]}]}
+    found = conversation(given)
+    [shown] = found.shown
+    assert (shown.param, shown.file_id, shown.detail) == (
+        "input[0].content[0].file_id",
+        mine,
+        "low",
+    )
+    shown.put("data:,")
+    assert found.messages[0]["content"] == [
+        {"type": "input_image", "detail": "low", "image_url": "data:,"},
+        {**part, "file_id": theirs},
+    ]
+    assert may_hold(msgspec.json.encode(given))
+
+
 def test_another_address_keeps_the_rest() -> None:
     given = chat(PART, {"type": "image_url", "image_url": "https://a/2.png"})
     found = conversation(given)
@@ -82,6 +101,7 @@ def test_messages_without_pictures_keep_their_bytes() -> None:
         {"messages": [{"content": [{"type": "image_url", "image_url": 3}]}]},
         {"messages": [], "tools": [{"parameters": {"properties": {"image_url": {"url": "x"}}}}]},
         {"input": "image_url"},
+        {"input": [{"content": [{"type": "input_file", "file_id": "file-" + "0a" * 16}]}]},
         {"prompt": "image_url"},
     ],
 )

@@ -1,6 +1,7 @@
 """What is taken for a picture, and what is said of all else."""
 
 import base64
+from urllib.parse import quote
 
 import pytest
 
@@ -31,6 +32,14 @@ def test_lines_of_base64_may_be_broken() -> None:
     data = pictures.plain()
     text = "data:image/png;charset=x;base64,\n" + base64.encodebytes(data).decode()
     assert data_of(text, "p") == data
+
+
+def test_base64_may_be_written_as_in_other_urls() -> None:
+    data = bytes(range(256))
+    text = base64.b64encode(data).decode()
+    assert "+" in text
+    for safe in ("", "/="):
+        assert data_of("DATA:image/png;base64," + quote(text, safe=safe), "p") == data
 
 
 @pytest.mark.parametrize(

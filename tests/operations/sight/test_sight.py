@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp.abc import AbstractResolver
 from prometheus_client import CollectorRegistry
+from sqlalchemy import text
 
 from stellwerk.base.errors import InvalidRequestError, StellwerkError
 from stellwerk.base.ids import new_id
@@ -18,6 +19,7 @@ from stellwerk.base.model_entry import ModelEntry
 from stellwerk.base.settings import FetchSettings, PictureSettings
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.types import Model
+from stellwerk.features.files.types import NewFile
 from stellwerk.features.keys.types import KeyLimits, Principal, Scope
 from stellwerk.features.usage.types import UsageRow
 from stellwerk.fetch.fetcher import Fetcher
@@ -124,7 +126,7 @@ async def opened(
             shared.admission,
             Books(Metrics(CollectorRegistry()), rows.append),
             lambda *_: False,
-            Sight(fetcher, PictureSettings(**settings)),
+            Sight(fetcher, shared.files, PictureSettings(**settings)),
         )
         yield Hub(runner, chat, ocr, rows)
 
@@ -192,6 +194,69 @@ async def test_responses(shared: Shared) -> None:
             else:
                 assert seen["type"] == "input_text"
                 assert "Gleis 17" in seen["text"]
+
+
+async def uploaded(shared: Shared, data: bytes, project: str = "proj_1") -> str:
+    async def once() -> AsyncIterator[bytes]:
+        yield data
+
+    async with shared.database.begin() as connection:
+        row = {"id": project}
+        insert = "insert into projects (id, name) values (:id, :id) on conflict do nothing"
+        await connection.execute(text(insert), row)
+    new = NewFile(filename="a.png", purpose="vision")
+    return (await shared.files.create(project, new, once())).id
+
+
+def items(file_id: str) -> list[Any]:
+    part = {"type": "input_image", "file_id": file_id, "detail": "auto"}
+    return [{"role": "user", "content": [part]}]
+
+
+async def test_a_file_that_was_uploaded(shared: Shared) -> None:
+    data = coloured(GREEN)
+    mine = await uploaded(shared, data)
+    async with opened(shared) as hub:
+        body = {"model": "looks", "input": items(mine)}
+        got = await hub.run(responses.OPERATION, principal(), body)
+        wanted = {"type": "input_image", "detail": "auto", "image_url": pictures.uri(data)}
+        assert got["input"][0]["content"] == [wanted]
+        body = {"model": "blind", "input": items(mine)}
+        got = await hub.run(responses.OPERATION, principal(), body)
+        assert "Gleis 17" in got["input"][0]["content"][0]["text"]
+        for model, file_id in (("fetches", mine), ("looks", "file-AbCdEf")):
+            got = await hub.run(
+                responses.OPERATION, principal(), {"model": model, "input": items(file_id)}
+            )
+            assert got["input"] == items(file_id), "an upstream may have files of its own"
+
+
+async def test_files_that_are_no_pictures_of_the_caller_s(shared: Shared) -> None:
+    words = await uploaded(shared, b"no picture")
+    others = await uploaded(shared, coloured(GREEN), "proj_2")
+    async with opened(shared, max_total=2000) as hub:
+        large = await uploaded(shared, bytes(2001))
+        for file_id, status in ((words, 400), (others, 404), (large, 400)):
+            body = {"model": "looks", "input": items(file_id)}
+            with pytest.raises(StellwerkError) as caught:
+                await hub.run(responses.OPERATION, principal(), body)
+            assert caught.value.kind.status == status
+            assert caught.value.param == "input[0].content[0].file_id"
+
+
+async def test_a_picture_that_is_shown_often_counts_as_often(shared: Shared) -> None:
+    """A small body must not become one that fills the memory."""
+    data = pictures.plain((300, 300), compress_level=0)
+    async with opened(shared, max_total=3 * len(data)) as hub, peer(says(data)) as server:
+        assert len(await hub.ask("looks", *[server.url()] * 3)) == 3
+        error = await hub.refused(*[server.url()] * 4)
+        assert "all pictures together" in error.message
+
+
+async def test_base64_without_its_head_is_told_of(shared: Shared) -> None:
+    async with opened(shared) as hub:
+        error = await hub.refused("iVBORw0KGgo" * 1000)
+        assert "`data:image/png;base64,...`" in error.message
 
 
 async def test_a_text_that_speaks_of_pictures_stays_as_it_is(shared: Shared) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import msgspec
 
+from stellwerk.features.files.types import FILE_ID
 from stellwerk.operations.body import Fields
 
 KEY = b"image_url"
+# A part of a response's input may name a file instead.
+FILED = b"input_image"
 # A letter of the key may be written as an escape; so are others, by some encoders.
 HIDDEN = b"\\u00"
 HIDDEN_LETTER = re.compile(rb"\\u00[2-7]")
@@ -23,21 +26,34 @@ _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 def may_hold(body: bytes) -> bool:
     """Whether a picture may be in it. To say no takes well under a microsecond."""
-    return KEY in body or (HIDDEN in body and HIDDEN_LETTER.search(body) is not None)
+    return (
+        KEY in body or FILED in body or (HIDDEN in body and HIDDEN_LETTER.search(body) is not None)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A part with a picture. `param` is where its address stands, `node` is all of the part."""
+    """A part with a picture. `param` is where its address stands, `node` is all of the part.
+
+    `file_id` names a file of this hub; then there is no `url`. One of an upstream's own stays.
+    """
 
     param: str
     url: str
     detail: str | None
     node: dict[str, Any]
+    file_id: str | None = None
+
+    @property
+    def place(self) -> tuple[str, str | None]:
+        """Where the picture comes from: the same for parts that show the same one."""
+        return self.url, self.file_id
 
     def put(self, url: str) -> None:
         """Another address for the same picture."""
-        given = self.node[KEY.decode()]
+        if self.file_id is not None:
+            del self.node["file_id"]
+        given = self.node.get(KEY.decode())
         self.node[KEY.decode()] = {**given, "url": url} if isinstance(given, dict) else url
 
     def tell(self, kind: str, text: str) -> None:
@@ -104,6 +120,9 @@ def _shown(node: dict[str, Any], place: str) -> Shown | None:
         return Shown(f"{place}.image_url", given, _text(detail), node)
     if isinstance(given, dict) and isinstance(given.get("url"), str):
         return Shown(f"{place}.image_url.url", given["url"], _text(given.get("detail")), node)
+    file_id = _text(node.get("file_id")) or ""
+    if given is None and node.get("type") == FILED.decode() and FILE_ID.fullmatch(file_id):
+        return Shown(f"{place}.file_id", "", _text(node.get("detail")), node, file_id)
     return None
 
 

@@ -1,21 +1,18 @@
 """A picture that a caller named or sent: its bytes, and what its head says of it."""
 
 import base64
-import binascii
 import io
-import re
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
 from stellwerk.base.errors import InvalidRequestError
+from stellwerk.wire.data_url import data_in
 
 # What OpenAI takes; every server that looks at pictures knows them.
 FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 # A photo with another one behind it, as some phones make them: the first is an ordinary JPEG.
 SAME = {"MPO": "JPEG"}
-DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
-SPACE = re.compile(r"\s+")
 BROKEN = (UnidentifiedImageError, OSError, SyntaxError, ValueError)
 BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
@@ -47,30 +44,12 @@ class Picture:
         return f"data:{kind};base64," + base64.b64encode(self.data).decode()
 
 
-def is_data(url: str) -> bool:
-    return url[:5].lower() == "data:"
-
-
 def data_of(url: str, param: str) -> bytes:
     """The bytes of a data URL. Raises `PictureError`."""
-    head = DATA_URL.match(url)
-    if head is None:
-        raise PictureError(
-            f"`{param}`: a data URL begins with `data:image/png;base64,` or the like.", param=param
-        )
-    text = url[head.end() :]
     try:
-        return _decoded(text)
+        return data_in(url)
     except ValueError as error:
-        raise PictureError(f"`{param}` is not base64: {error}.", param=param) from error
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error:
-        # Some tools break the lines.
-        return binascii.a2b_base64(SPACE.sub("", text), strict_mode=True)
+        raise PictureError(f"`{param}` {error}.", param=param) from error
 
 
 def picture_of(data: bytes, param: str, most_pixels: int) -> Picture:

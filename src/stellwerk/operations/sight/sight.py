@@ -5,7 +5,8 @@ sends data URLs. One that does not see gets a text in place of each picture.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,8 +14,10 @@ from stellwerk.base.errors import InvalidRequestError
 from stellwerk.base.model_entry import PictureForm
 from stellwerk.base.settings import PictureSettings
 from stellwerk.features.catalog.types import Model, Models
+from stellwerk.features.files.errors import UnknownFileError
+from stellwerk.features.files.service import Files
 from stellwerk.features.keys.types import Principal
-from stellwerk.fetch.errors import FetchedTooLargeError
+from stellwerk.fetch.errors import FetchedTooLargeError, InvalidUrlError
 from stellwerk.fetch.fetcher import Fetcher
 from stellwerk.operations.asking import Asker
 from stellwerk.operations.body import Fields
@@ -24,10 +27,10 @@ from stellwerk.operations.sight.picture import (
     Picture,
     PictureTooLargeError,
     data_of,
-    is_data,
     picture_of,
 )
 from stellwerk.operations.sight.reading import PageReader, words
+from stellwerk.wire.data_url import is_data
 from stellwerk.wire.decode import decode
 
 T = TypeVar("T")
@@ -49,27 +52,31 @@ class BlindModelError(InvalidRequestError):
 class Sight:
     """One for each process."""
 
-    def __init__(self, fetcher: Fetcher, settings: PictureSettings) -> None:
+    def __init__(self, fetcher: Fetcher, files: Files, settings: PictureSettings) -> None:
         self._fetcher = fetcher
+        self._files = files
         self._settings = settings
         self._reader = PageReader(settings.reader)
 
     async def bodies(
-        self, asker: Asker, models: Models, model: Model, call: Call, forms: Iterable[PictureForm]
+        self, asker: Asker, models: Models, model: Model, call: Call, forms: Collection[PictureForm]
     ) -> Bodies:
         """The fields of the body for each kind of target; nothing where the body can stay.
 
         Raises `StellwerkError`; where a picture is at fault, `param` is the field that holds it.
         """
         wanted = set(forms) - {"url"}
+        if not wanted:
+            return {}
         fields = await _aside(len(call.body), lambda: decode(call.body, Fields))
         found = await _conversation(call, fields)
-        if found is None or not wanted:
+        if found is None:
             return {}
         reader = None
         if "none" in wanted:
             reader = self._able(models, model, call.principal, found.shown[0].param)
-        pictures = await self._pictures(found.shown)
+        pictures = await self._pictures(found.shown, call.principal.project_id)
+        size = len(call.body) + sum(len(picture.data) for picture in pictures)
         made: Bodies = {}
         for form in wanted:
             # The one before has changed the parts.
@@ -79,8 +86,8 @@ class Sight:
                 assert reader is not None
                 await self._tell(asker, call, one, pictures)
             else:
-                _put(one, pictures)
-            made[form] = await _aside(len(call.body), partial(one.put_into, fields))
+                await _aside(size, partial(_put, one, pictures))
+            made[form] = await _aside(size, partial(one.put_into, fields))
         return made
 
     async def _tell(
@@ -111,36 +118,38 @@ class Sight:
             f"`{param}`: the model {model.id!r} takes no pictures, and {why}.", param=param
         )
 
-    async def _pictures(self, shown: Iterable[Shown]) -> list[Picture]:
+    async def _pictures(self, shown: Sequence[Shown], project_id: str) -> list[Picture]:
         """Each part's picture. One address is fetched once."""
-        asked: dict[str, str] = {}
-        shown = list(shown)
-        for one in shown:
-            asked.setdefault(one.url, one.param)
         most = self._settings.most
         if len(shown) > most:
             param = shown[most].param
             raise PictureTooLargeError(f"`{param}`: more than {most} pictures.", param=param)
+        places = {one.place: one for one in reversed(shown)}
+        # What is fetched once is sent as often as it is shown.
+        times = Counter(one.place for one in shown)
         gate, room = asyncio.Semaphore(AT_ONCE), [int(self._settings.max_total)]
 
-        async def get(url: str, param: str) -> Picture:
+        async def get(one: Shown) -> Picture:
             async with gate:
-                return await self._picture(url, param, room)
+                return await self._picture(one, times[one.place], project_id, room)
 
-        tasks = {url: asyncio.ensure_future(get(url, param)) for url, param in asked.items()}
+        tasks = {place: asyncio.ensure_future(get(one)) for place, one in places.items()}
         try:
             await asyncio.gather(*tasks.values())
         finally:
             for task in tasks.values():
                 task.cancel()
-        return [tasks[one.url].result() for one in shown]
+        return [tasks[one.place].result() for one in shown]
 
-    async def _picture(self, url: str, param: str, room: list[int]) -> Picture:
-        if is_data(url):
-            data = await _aside(len(url), lambda: data_of(url, param))
+    async def _picture(self, one: Shown, times: int, project_id: str, room: list[int]) -> Picture:
+        param = one.param
+        if one.file_id is not None:
+            data = await self._kept(one.file_id, param, project_id)
+        elif is_data(one.url):
+            data = await _aside(len(one.url), lambda: data_of(one.url, param))
         else:
-            data = await self._fetched(url, param)
-        room[0] -= len(data)
+            data = await self._fetched(one.url, param)
+        room[0] -= len(data) * times
         if room[0] < 0:
             most = int(self._settings.max_total)
             message = f"`{param}`: all pictures together have more than {most} bytes."
@@ -153,6 +162,21 @@ class Sight:
         except FetchedTooLargeError as error:
             # 413 would be said of the body that the caller sent.
             raise PictureTooLargeError(error.message, param=param) from error
+        except InvalidUrlError as error:
+            message = f"{error.message} A picture itself is sent as `data:image/png;base64,...`."
+            raise InvalidUrlError(message, param=param) from error
+
+    async def _kept(self, file_id: str, param: str, project_id: str) -> bytes:
+        """A file that was uploaded before. Raises `UnknownFileError`."""
+        try:
+            stored = await self._files.stored(project_id, file_id)
+        except UnknownFileError as error:
+            error.param = param
+            raise
+        if stored.file.bytes > self._settings.max_total:
+            message = f"`{param}`: the file is larger than a picture may be."
+            raise PictureTooLargeError(message, param=param)
+        return b"".join([chunk async for chunk in self._files.read(stored)])
 
 
 def _put(conversation: Conversation, pictures: list[Picture]) -> None:
