@@ -10,7 +10,7 @@ import reportlab
 from PIL import Image, ImageDraw, ImageFont
 
 from stellwerk.engines.ocr.pictures import pixels
-from stellwerk.engines.ocr.recognizer import Line, Recognizer, in_order
+from stellwerk.engines.ocr.recognizer import Line, Recognizer, enlarged, in_order
 from stellwerk.engines.ocr.spec import weights as files
 
 FONT = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
@@ -62,3 +62,28 @@ def test_rows_from_left_to_right() -> None:
         for column, x in enumerate((0.0, 90.0, 180.0))
     ]
     assert [line.text for line in in_order(cells[::-1])] == [line.text for line in cells]
+
+
+@pytest.mark.parametrize(
+    ("size", "times"),
+    [
+        ((300, 400), 3.67),
+        ((100, 100), 4),
+        ((500, 1000), 2),
+        ((1200, 1600), 1),
+        ((600, 4000), 1),
+        ((8, 6_000_000), 1),
+    ],
+)
+def test_a_picture_is_enlarged_within_what_is_looked_at(
+    size: tuple[int, int], times: float
+) -> None:
+    assert enlarged(size, 2000) == pytest.approx(times, abs=0.01)
+
+
+@pytest.mark.parametrize("closely", [False, True])
+@pytest.mark.parametrize("size", [(8, 8), (8, 999), (8, 1100), (3_000_000, 8), (20, 2400)])
+def test_strips(recognizer: Recognizer, size: tuple[int, int], closely: bool) -> None:
+    height, width = size
+    white = np.full((height, width, 3), 255, np.uint8)
+    assert recognizer.read(white, closely=closely) == []

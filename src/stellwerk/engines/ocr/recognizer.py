@@ -14,6 +14,8 @@ from stellwerk.engines.ocr.pictures import Pixels
 SAME_ROW = 0.5
 # To look closely is to look at a shorter side of so many pixels, but not at single dots.
 CLOSE, MOST_SCALE = 1100, 4
+# A strip that is narrower than this, when it fits, is nothing to the network.
+NARROWEST = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Recognizer:
         longer_side: int = 2000,
     ) -> None:
         """Raises `OSError`, `RuntimeError` or `ValueError` when the weights cannot be loaded."""
+        self._longer_side = longer_side
         runtime = "EngineConfig.onnxruntime"
         self._model: Any = RapidOCR(
             params={
@@ -57,19 +60,27 @@ class Recognizer:
 
         `closely`: a small picture is enlarged first; a lone figure beside a bar is overlooked else.
         """
-        scale = CLOSE / min(picture.shape[:2]) if closely else 1
+        height, width = picture.shape[:2]
+        if min(height, width) * self._longer_side < NARROWEST * max(height, width):
+            return []
+        scale = enlarged((height, width), self._longer_side) if closely else 1
         if scale > 1:
-            scale = min(scale, MOST_SCALE)
             picture = _enlarged(picture, scale)
         found = self._model(picture)
         if found.txts is None:
             return []
         lines = [
-            Line(text.strip(), _box(corners / max(scale, 1)), round(float(score), 4))
+            Line(text.strip(), _box(corners / scale), round(float(score), 4))
             for text, corners, score in zip(found.txts, found.boxes, found.scores, strict=True)
             if text.strip()
         ]
         return in_order(lines)
+
+
+def enlarged(size: tuple[int, int], longer_side: int) -> float:
+    """How many times as large a picture is looked at closely; 1 for one that is large enough."""
+    # What is longer than the network looks at would be made smaller again.
+    return max(1, min(CLOSE / min(size), MOST_SCALE, longer_side / max(size)))
 
 
 def _enlarged(picture: Pixels, scale: float) -> Pixels:

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from stellwerk.engines.host import Orders, application
 from stellwerk.engines.ocr.colors import colors
-from stellwerk.engines.ocr.pictures import Pixels, picture_in, pixels
-from stellwerk.engines.ocr.recognizer import Line, Recognizer
+from stellwerk.engines.ocr.pictures import picture_in, pixels
+from stellwerk.engines.ocr.recognizer import Recognizer
 from stellwerk.engines.ocr.spec import options_of, weights
 from stellwerk.wire.decode import decode
 from stellwerk.wire.ocr import (
@@ -42,12 +42,10 @@ async def load(orders: Orders) -> web.Application:
         given = body.document.image_url
         nested = given if isinstance(given, PictureUrl) else PictureUrl(url=given)
         data = picture_in(nested.url, PARAM)
-        loop = asyncio.get_running_loop()
-        picture = await asyncio.to_thread(pixels, data, PARAM)
-        lines = await loop.run_in_executor(
-            thread, partial(recognizer.read, picture, closely=nested.detail == "high")
-        )
-        answer = _answer(lines, picture, orders.model, len(data))
+        work = partial(_read, recognizer, data, closely=nested.detail == "high")
+        page = await asyncio.get_running_loop().run_in_executor(thread, work)
+        usage = OcrUsage(doc_size_bytes=len(data))
+        answer = OcrAnswer(pages=[page], model=orders.model, usage_info=usage)
         return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
     async def close(_: web.Application) -> None:
@@ -59,12 +57,14 @@ async def load(orders: Orders) -> web.Application:
     return app
 
 
-def _answer(lines: list[Line], picture: Pixels, model: str, size: int) -> OcrAnswer:
+def _read(recognizer: Recognizer, data: bytes, *, closely: bool) -> OcrPage:
+    """All in one thread: only one picture is unpacked at a time. Raises `PictureError`."""
+    picture = pixels(data, PARAM)
+    lines = recognizer.read(picture, closely=closely)
     height, width = picture.shape[:2]
-    page = OcrPage(
+    return OcrPage(
         markdown="\n".join(line.text for line in lines),
         dimensions=OcrDimensions(width=width, height=height),
         regions=[OcrRegion(text=one.text, box=one.box, score=one.score) for one in lines],
         colors=colors(picture),
     )
-    return OcrAnswer(pages=[page], model=model, usage_info=OcrUsage(doc_size_bytes=size))

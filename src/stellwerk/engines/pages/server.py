@@ -15,7 +15,7 @@ from stellwerk.base.errors import InvalidRequestError
 from stellwerk.engines.directory import files_of, linked
 from stellwerk.engines.extra import check_installed
 from stellwerk.engines.host import Orders, application
-from stellwerk.engines.ocr.pictures import picture_in, upright
+from stellwerk.engines.ocr.pictures import flattened, picture_in, upright
 from stellwerk.engines.pages.looker import Looker, Vectors
 from stellwerk.engines.pages.spec import CONFIG, NEEDED, options_of
 from stellwerk.wire.decode import decode
@@ -82,7 +82,7 @@ def _picture(message: PoolingMessage) -> str:
 
 
 def _opened(uri: str) -> Image.Image:
-    return upright(picture_in(uri, PICTURE), PICTURE, lambda image: image.convert("RGB"))
+    return upright(picture_in(uri, PICTURE), PICTURE, flattened)
 
 
 def _answer(model: str, found: Sequence[Vectors]) -> PoolingAnswer:
