@@ -10,7 +10,13 @@ Model = Annotated[
     str, Meta(description="Id or alias of a model that paints.", examples=["gpt-image-1"])
 ]
 Prompt = Annotated[
-    str, Meta(description="What is to be seen.", min_length=1, examples=["A red signal box."])
+    str,
+    Meta(
+        description="What is to be seen.",
+        min_length=1,
+        max_length=32_000,
+        examples=["A red signal box."],
+    ),
 ]
 Number = Annotated[
     Annotated[int, Meta(ge=1, le=10)] | None, Meta(description="How many pictures. Default 1.")
@@ -47,6 +53,17 @@ PartialImages = Annotated[
     Annotated[int, Meta(ge=0, le=3)] | None,
     Meta(description="In a stream: how many pictures to send of each before it is done."),
 ]
+Style = Annotated[
+    Literal["vivid", "natural"] | None, Meta(description="Of `dall-e-3`: upstreams only.")
+]
+Moderation = Annotated[
+    Literal["auto", "low"] | None,
+    Meta(description="How strictly an upstream judges. Not used by local models."),
+]
+Fidelity = Annotated[
+    Literal["low", "high"] | None,
+    Meta(description="How much of the picture stays as it is. `high`: upstreams only."),
+]
 User = Annotated[str | None, Meta(description="Your name for the end user. Not used.")]
 Picture = Annotated[
     bytes,
@@ -58,7 +75,8 @@ Picture = Annotated[
 Mask = Annotated[
     bytes | None,
     Meta(
-        description="A picture with an alpha channel: where it is transparent, there is painted.",
+        description="A picture of the same size with an alpha channel: where it is transparent, "
+        "there is painted.",
         extra_json_schema={"format": "binary", "contentEncoding": "binary"},
     ),
 ]
@@ -79,6 +97,8 @@ class ImageRequest(msgspec.Struct, kw_only=True):
     seed: Seed = None
     stream: Stream = None
     partial_images: PartialImages = None
+    style: Style = None
+    moderation: Moderation = None
     user: User = None
 
 
@@ -102,6 +122,7 @@ class ImageEditRequest(msgspec.Struct, kw_only=True):
     seed: Seed = None
     stream: Stream = None
     partial_images: PartialImages = None
+    input_fidelity: Fidelity = None
     user: User = None
 
 
@@ -153,6 +174,8 @@ class ImagesAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: Annotated[list[MadeImage], Meta(description="One for each of `n`.")]
     output_format: Annotated[ImageForm | None, Meta(description="Of the files.")] = None
     size: Annotated[str | None, Meta(description="`WIDTHxHEIGHT`.")] = None
+    quality: Annotated[str | None, Meta(description="As it was asked for.")] = None
+    background: Annotated[str | None, Meta(description="`opaque` or `transparent`.")] = None
     usage: Annotated[ImagesUsage | None, Meta(description="What the call took.")] = None
 
 

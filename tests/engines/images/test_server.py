@@ -1,6 +1,5 @@
 """The real pipeline on a small model with random weights: what it paints is noise."""
 
-import asyncio
 from base64 import b64decode
 from io import BytesIO
 from typing import Any
@@ -29,6 +28,8 @@ async def test_a_picture_of_the_size_that_was_asked_for(client: Client) -> None:
     [picture] = pictures((status, body))
     assert (picture.format, picture.size) == ("PNG", (96, 64))
     assert (body["size"], body["output_format"]) == ("96x64", "png")
+    assert (body["quality"], body["background"]) == ("auto", "opaque")
+    assert "revised_prompt" not in body["data"][0]
     [own] = pictures(await client.words())
     assert own.size == (64, 64)
 
@@ -101,6 +102,11 @@ async def test_an_edit_without_a_mask_and_a_variation(client: Client) -> None:
         ({"partial_images": 1}, "partial_images"),
         ({"stream": True, "partial_images": 4}, "partial_images"),
         ({"stream": True, "response_format": "url"}, "response_format"),
+        ({"style": "vivid"}, "style"),
+        ({"prompt": "a" * 32_001}, "prompt"),
+        ({"seed": 2**60}, "seed"),
+        ({"n": 0}, "n"),
+        ({"output_format": "jpeg", "output_compression": 101}, "output_compression"),
     ],
 )
 async def test_refusals(client: Client, fields: dict[str, Any], param: str) -> None:
@@ -118,12 +124,34 @@ async def test_refusals(client: Client, fields: dict[str, Any], param: str) -> N
         ((part("image", stripes()), part("image", stripes())), "image[]"),
         ((part("image", stripes()), part("mask", b"no picture")), "mask"),
         ((part("image", stripes()), part("mask", stripes())), "mask"),
+        ((part("image", stripes()), part("mask", mask((0, 0, 9, 9), 128, 64))), "mask"),
     ],
-    ids=["none", "empty", "svg", "bomb", "two", "mask", "closed"],
+    ids=["none", "empty", "svg", "bomb", "two", "mask", "closed", "wide"],
 )
 async def test_pictures_that_cannot_be(client: Client, files: tuple[Part, ...], param: str) -> None:
     status, body = await client.form("edits", *files, prompt="Snow.")
     assert (status, body["error"]["param"]) == (400, param), body
+
+
+async def test_a_field_that_only_others_have(client: Client) -> None:
+    image = part("image", stripes())
+    fields = {"prompt": "Snow.", "input_fidelity": "high"}
+    status, body = await client.form("edits", image, **fields)
+    assert (status, body["error"]["param"]) == (400, "input_fidelity")
+    pictures(await client.words(moderation="low"))
+
+
+async def test_a_prompt_that_is_not_read_to_its_end_says_so(client: Client) -> None:
+    words = "Train,  " * 40
+    status, body = await client.words(words, seed=1)
+    assert status == 200
+    assert body["usage"]["input_tokens"] == 77
+    read = body["data"][0]["revised_prompt"]
+    # The small model reads letters.
+    assert words.startswith(read)
+    assert len(read.replace(" ", "")) == 75
+    same = await client.words(words + "and a red signal box", seed=1)
+    assert (pixels(pictures(same)[0]) == pixels(pictures((status, body))[0])).all()
 
 
 def shown(events: list[dict[str, Any]]) -> list[tuple[str, int | None]]:
@@ -161,11 +189,3 @@ async def test_a_stream_of_an_edit_keeps_what_the_mask_closes(client: Client) ->
     for event in events:
         after = pixels(Image.open(BytesIO(b64decode(event["b64_json"]))))
         assert (after[40:] == pixels(before)[40:]).all()
-
-
-async def test_one_that_gives_up_holds_up_nobody(client: Client) -> None:
-    long = asyncio.create_task(client.words(n=10, size=f"{LONGEST}x{LONGEST}"))
-    await asyncio.sleep(0.3)
-    assert not long.done()
-    long.cancel()
-    pictures(await client.words())

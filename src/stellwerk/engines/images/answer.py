@@ -13,6 +13,7 @@ from stellwerk.engines.host import Interim
 from stellwerk.engines.images.job import Job
 from stellwerk.engines.images.painter import Painted, Painter
 from stellwerk.engines.images.pictures import file_of
+from stellwerk.engines.images.prompts import Told
 from stellwerk.wire.errors import error_event
 from stellwerk.wire.images import (
     ImageEvent,
@@ -29,14 +30,20 @@ GENERATION, EDIT = "image_generation", "image_edit"
 async def whole(request: web.Request, painter: Painter, job: Job) -> web.Response:
     """All pictures in one answer; on the way it tells how far they are."""
     interim = Interim(request)
+    told = painter.prompts.read(job.prompt)
     async with aclosing(painter.paint(job, lambda share: interim.tell(share, 1))) as pictures:
-        made = [MadeImage(b64_json=await _file(painted, job)) async for painted in pictures]
+        made = [
+            MadeImage(b64_json=await _file(painted, job), revised_prompt=told.cut)
+            async for painted in pictures
+        ]
     answer = ImagesAnswer(
         created=int(time.time()),
         data=made,
         output_format=job.form,
         size=_size(job),
-        usage=_usage(painter, job),
+        quality=job.asked_quality,
+        background="opaque",
+        usage=_usage(told),
     )
     return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
@@ -47,17 +54,18 @@ async def events(request: web.Request, painter: Painter, job: Job, name: str) ->
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
     )
     done = 0
+    told = painter.prompts.read(job.prompt)
     try:
         async with aclosing(painter.paint(job, lambda _: None)) as pictures:
             async for painted in pictures:
                 done += painted.preview is None
                 event = _event(painted, await _file(painted, job), job, name)
                 if done == job.n:
-                    event.usage = _usage(painter, job)
+                    event.usage = _usage(told)
                 if not response.prepared:
                     await response.prepare(request)
-                told = msgspec.json.encode(event)
-                await response.write(b"event: %b\ndata: %b\n\n" % (event.type.encode(), told))
+                data = msgspec.json.encode(event)
+                await response.write(b"event: %b\ndata: %b\n\n" % (event.type.encode(), data))
     except StellwerkError as error:
         if not response.prepared:
             raise
@@ -90,11 +98,10 @@ def _size(job: Job) -> str:
     return f"{width}x{height}"
 
 
-def _usage(painter: Painter, job: Job) -> ImagesUsage:
-    tokens = painter.tokens(job.prompt)
+def _usage(told: Told) -> ImagesUsage:
     return ImagesUsage(
-        input_tokens=tokens,
+        input_tokens=told.tokens,
         output_tokens=0,
-        total_tokens=tokens,
-        input_tokens_details=ImagesInputDetails(text_tokens=tokens),
+        total_tokens=told.tokens,
+        input_tokens_details=ImagesInputDetails(text_tokens=told.tokens),
     )

@@ -2,6 +2,9 @@
 
 from stellwerk.base.errors import InvalidRequestError
 
+# Pixels of the shortest side.
+LEAST = 64
+
 
 class NotPaintedError(InvalidRequestError):
     """A local model cannot do what a field asks for."""
@@ -20,6 +23,18 @@ class ImageSizeError(InvalidRequestError):
     def __init__(self, size: str, step: int, longest: int) -> None:
         super().__init__(
             f"`size`: this model paints no picture of {size}. Width and height are multiples of "
-            f"{step}, at least {step * 8} and at most {longest} pixels.",
+            f"{step}, at least {LEAST} and at most {longest} pixels.",
             param="size",
+        )
+
+
+class WithheldError(InvalidRequestError):
+    """400: the model's own filter found something in the picture."""
+
+    code = "content_policy_violation"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The model's safety checker withheld the picture. Another `prompt` or `seed` may do.",
+            param="prompt",
         )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from stellwerk.engines.images.errors import ImageSizeError, NotPaintedError
+from stellwerk.engines.images.errors import LEAST, ImageSizeError, NotPaintedError
 from stellwerk.engines.images.pictures import is_open, opened, openings
+from stellwerk.engines.ocr.pictures import PictureError
 from stellwerk.wire.images import (
     ImageEditRequest,
     ImageForm,
@@ -14,17 +15,19 @@ from stellwerk.wire.images import (
     ImageVariationRequest,
 )
 
-STEP = 8
 # Steps by `quality`, as shares of the entry's.
 WORK = {"low": 0.5, "high": 1.5, "hd": 1.5}
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What a model paints on: its own size in pixels, and the longest side that it may."""
+    """What a model paints on: its own size in pixels, the longest side that it may, and the step
+    that sides are multiples of.
+    """
 
     own: tuple[int, int]
     longest: int
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def edit(request: ImageEditRequest, canvas: Canvas) -> Job:
     before = opened(request.image[0], "image[]")
     mask = None
     if request.mask is not None:
-        mask = openings(opened(request.mask, "mask"), "mask")
+        mask = openings(_like(before, opened(request.mask, "mask")), "mask")
     elif is_open(before):
         mask = openings(before, "image[]")
     size = _size(request.size, _near(before, canvas), canvas)
@@ -91,6 +94,18 @@ def edit(request: ImageEditRequest, canvas: Canvas) -> Job:
         previews=request.partial_images or 0,
         asked_quality=request.quality or "auto",
     )
+
+
+def _like(before: Image.Image, mask: Image.Image) -> Image.Image:
+    """The mask. Raises `PictureError` for one that would have to be stretched."""
+    if mask.size != before.size:
+        (width, height), (wide, high) = before.size, mask.size
+        raise PictureError(
+            f"`mask` has {wide} x {high} pixels; the picture has {width} x {height}, and the mask "
+            "must have as many.",
+            param="mask",
+        )
+    return mask
 
 
 def variation(request: ImageVariationRequest, canvas: Canvas) -> Job:
@@ -114,6 +129,10 @@ def _check(request: ImageRequest | ImageEditRequest) -> None:
         raise NotPaintedError("partial_images", "needs `stream` to be true.")
     if request.background == "transparent":
         raise NotPaintedError("background", "local models paint opaque pictures.")
+    if isinstance(request, ImageRequest) and request.style is not None:
+        raise NotPaintedError("style", "local models have none; say it in the `prompt`.")
+    if isinstance(request, ImageEditRequest) and request.input_fidelity == "high":
+        raise NotPaintedError("input_fidelity", "local models know `low` only.")
     compressed = request.output_compression not in {None, 100}
     if compressed and (request.output_format or "png") == "png":
         raise NotPaintedError("output_compression", "needs `output_format` `jpeg` or `webp`.")
@@ -124,15 +143,16 @@ def _size(asked: str | None, usual: tuple[int, int], canvas: Canvas) -> tuple[in
         return usual
     width, _, height = asked.partition("x")
     size = int(width), int(height)
-    if any(side % STEP or not STEP * 8 <= side <= canvas.longest for side in size):
-        raise ImageSizeError(asked, STEP, canvas.longest)
+    if any(side % canvas.step or not LEAST <= side <= canvas.longest for side in size):
+        raise ImageSizeError(asked, canvas.step, canvas.longest)
     return size
 
 
 def _near(picture: Image.Image, canvas: Canvas) -> tuple[int, int]:
     """The picture's own size, as near as the model can paint it."""
     scale = min(1, canvas.longest / max(picture.size))
-    width, height = (max(STEP * 8, int(side * scale) // STEP * STEP) for side in picture.size)
+    step = canvas.step
+    width, height = (max(LEAST, int(side * scale) // step * step) for side in picture.size)
     return width, height
 
 

@@ -5,6 +5,7 @@ be imported still.
 """
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,13 @@ from typing import Any
 
 from PIL import Image
 
+from stellwerk.engines.images.errors import WithheldError
 from stellwerk.engines.images.job import Canvas, Job
+from stellwerk.engines.images.prompts import Prompts
 from stellwerk.engines.images.spec import Options
 
+# Sides of pictures are multiples of it.
+STEP = 8
 # Hears of the share of one picture that is done.
 Heard = Callable[[float], None]
 # Takes a picture that is not done yet.
@@ -50,19 +55,13 @@ class Painter:
             str(directory), local_files_only=True, dtype=getattr(torch, options.dtype)
         ).to(options.device)
         self._words.set_progress_bar_config(disable=True)
-        side = self._words.unet.config.sample_size * self._words.vae_scale_factor
-        side = min(side, options.longest)
-        self.canvas = Canvas((side, side), options.longest)
+        self.canvas = canvas(self._words, options.longest)
+        self.prompts = Prompts(self._words)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="painter")
 
     def close(self) -> None:
         """End the thread; what waits for it is given up."""
         self._thread.shutdown(cancel_futures=True)
-
-    def tokens(self, text: str) -> int:
-        """How many tokens the model reads in a prompt; 0 where it has no tokenizer of its own."""
-        tokenizer = getattr(self._words, "tokenizer", None)
-        return len(tokenizer(text, truncation=True).input_ids) if tokenizer is not None else 0
 
     async def paint(self, job: Job, heard: Heard) -> AsyncGenerator[Painted]:
         """The pictures in order, each after its previews.
@@ -71,6 +70,7 @@ class Painter:
         """
         given_up = threading.Event()
         loop = asyncio.get_running_loop()
+        work: asyncio.Future[Image.Image] | None = None
         try:
             for number in range(job.n):
                 step = _told(heard, given_up, number, job.n)
@@ -85,12 +85,15 @@ class Painter:
                 yield Painted(await work)
         finally:
             given_up.set()
+            if work is not None:
+                # One that waits for its turn is never begun.
+                work.cancel()
 
     def _paint(self, job: Job, number: int, step: Heard, show: Show) -> Image.Image:
         import torch
 
         generator = torch.Generator("cpu").manual_seed(job.seed + number)
-        steps = max(1, round(self._options.steps * job.work))
+        steps = self._steps(job)
         given = {
             "prompt": job.prompt,
             "num_inference_steps": steps,
@@ -99,7 +102,17 @@ class Painter:
             "callback_on_step_end": _Steps(job, steps, step, show),
         }
         with torch.inference_mode():
-            return closed(self._run(job, given).images[0], job)
+            made = self._run(job, given)
+        if any(getattr(made, "nsfw_content_detected", None) or ()):
+            # What the pipeline gives then is a black picture.
+            raise WithheldError
+        return closed(made.images[0], job)
+
+    def _steps(self, job: Job) -> int:
+        """A picture that is changed takes `strength` of them, of which one must be left."""
+        steps = max(1, round(self._options.steps * job.work))
+        changes = job.before is not None and job.mask is None
+        return max(steps, math.ceil(1 / self._options.strength)) if changes else steps
 
     def _run(self, job: Job, given: dict[str, Any]) -> Any:
         from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting
@@ -115,6 +128,23 @@ class Painter:
         return pipeline(
             image=before, mask_image=job.mask, width=width, height=height, strength=1.0, **given
         )
+
+
+def canvas(pipeline: Any, longest: int) -> Canvas:
+    """What a pipeline paints on. Raises `ValueError` for one that does not say."""
+    core = getattr(pipeline, "unet", None)
+    # A transformer takes its latents in patches of 2 x 2.
+    step = STEP if core is not None else 2 * STEP
+    core = core if core is not None else getattr(pipeline, "transformer", None)
+    latents = (
+        getattr(pipeline, "default_sample_size", None),
+        getattr(getattr(core, "config", None), "sample_size", None),
+    )
+    sizes = [size for size in latents if isinstance(size, int)]
+    if not sizes:
+        raise ValueError(f"{type(pipeline).__name__} does not say how large its pictures are.")
+    side = min(sizes[0] * getattr(pipeline, "vae_scale_factor", STEP), longest) // step * step
+    return Canvas((side, side), longest, step)
 
 
 def _into(loop: asyncio.AbstractEventLoop, news: "asyncio.Queue[Image.Image | None]") -> Show:

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from stellwerk.engines.ocr.pictures import PictureError, upright
+from stellwerk.engines.ocr.pictures import PictureError, layered, upright
 from stellwerk.wire.images import ImageForm
 
 # Alpha below this is open, to be painted.
@@ -14,7 +14,7 @@ OPEN = 128
 
 def opened(data: bytes, param: str) -> Image.Image:
     """The first frame, upright, with its alpha channel. Raises `PictureError`."""
-    return upright(data, param, lambda image: image.convert("RGBA"))
+    return upright(data, param, layered)
 
 
 def openings(picture: Image.Image, param: str) -> Image.Image:
