@@ -92,7 +92,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """As a screen shows what has more shades of grey; Pillow takes all above 255 for white."""
     if image.mode not in {"I", "F"} and not image.mode.startswith("I;16"):
         return image
-    values = np.asarray(image).astype(np.float32)
+    values = np.nan_to_num(np.asarray(image).astype(np.float32))
     if image.mode.startswith("I;16"):
         return Image.fromarray((values / 257).round().astype(np.uint8))
     # Of these it is not known what is black and what is white.

@@ -148,8 +148,18 @@ def _columns(regions: Sequence[OcrRegion]) -> list[str]:
     told = [column for column in columns if len(column) > 1]
     if len(told) < FEWEST_COLUMNS:
         return []
-    pairs = (" / ".join(region.text for region in column) for column in told)
+    pairs = (_pair([region.text for region in column]) for column in told)
     return ["Below each other: " + "; ".join(pairs) + "."]
+
+
+def _pair(texts: list[str]) -> str:
+    """A name with its figures, as a bar has it below, and a table's column above."""
+    figures = [any(map(str.isdigit, text)) for text in texts]
+    if not figures[-1] and all(figures[:-1]):
+        return f"{texts[-1]}: {', '.join(texts[:-1])}"
+    if not figures[0] and all(figures[1:]):
+        return f"{texts[0]}: {', '.join(texts[1:])}"
+    return " / ".join(texts)
 
 
 def _centre(region: OcrRegion) -> float:
