@@ -28,6 +28,19 @@ def test_rows_with_places() -> None:
     assert "Summe  12,50 EUR\nDanke!" in words(PICTURE, page, "Image", closely=False)
 
 
+def test_what_stands_below_each_other() -> None:
+    """Bars with values above and names below, and a table's columns under their heads."""
+    bars = [region("474", 20, 50), region("934", 200, 20), region("Ulm", 20, 99)]
+    page = OcrPage(markdown="", regions=[*bars, region("Görlitz", 200, 99)])
+    told = words(PICTURE, page, "Image", closely=True)
+    assert "Below each other: Ulm: 474; Görlitz: 934." in told
+    heads = [region("Jan", 20, 20), region("Feb", 200, 20), region("1,50", 20, 50)]
+    rest = [region("2 kg", 200, 50), region("7,25", 20, 80), region("net", 200, 80)]
+    page = OcrPage(markdown="", regions=[*heads, *rest])
+    told = words(PICTURE, page, "Image", closely=True)
+    assert "Below each other: Jan: 1,50, 7,25; Feb / 2 kg / net." in told
+
+
 def test_a_reader_that_tells_no_places() -> None:
     page = OcrPage(markdown="# Bill\n\nSum: 3")
     told = words(PICTURE, page, "Image 2 of 3", closely=True)
