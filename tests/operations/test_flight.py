@@ -344,6 +344,13 @@ async def test_who_leaves_before_the_last_picture_pays_for_the_others(shared: Sh
     assert (hub.row.status, hub.row.cost) == (499, 40_000_000)
 
 
+async def test_a_hub_without_models_for_pictures_says_so(shared: Shared) -> None:
+    async with net(shared, answers) as hub:
+        error = await hub.error(**PAINTS)
+    assert (error.code, error.param) == ("model_not_supported", "model")
+    assert "The catalogue has no model for it" in error.message
+
+
 async def test_sound_is_paid_by_the_minute(shared: Shared) -> None:
     heard = says(whole(b'{"text":"a","usage":{"type":"duration","seconds":90}}'))
     body = write_parts([Part("model", b"chat"), Part("file", b"x", "a.mp3")], FORM.decode())

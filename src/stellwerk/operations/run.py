@@ -178,12 +178,10 @@ class Runner:
         return routes
 
     def _wrong_model(self, operation: Operation, call: Call, model: Model) -> WrongModelError:
-        right = [
-            other.id
-            for other in self.catalog.models
-            if self._can(operation, other) and call.principal.may_use(other.id)
-        ]
-        use = f"Use one of: {', '.join(right)}." if right else "Your key has no model for it."
+        able = [other.id for other in self.catalog.models if self._can(operation, other)]
+        right = [name for name in able if call.principal.may_use(name)]
+        none = "Your key has no model for it." if able else "The catalogue has no model for it."
+        use = f"Use one of: {', '.join(right)}." if right else none
         return WrongModelError(
             f"{model.id!r} ({_kind(operation, model)}) cannot do {operation.path}. {use}",
             param="model",
