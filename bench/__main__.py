@@ -6,10 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import engines, ocr, speech
+from bench import engines, images, ocr, speech
 from bench.report import print_table
 
-PARTS = {"engines": engines.measure, "speech": speech.measure, "ocr": ocr.measure}
+PARTS = {
+    "engines": engines.measure,
+    "speech": speech.measure,
+    "ocr": ocr.measure,
+    "images": images.measure,
+}
 
 DEFAULT_WEIGHTS = Path("~/.cache/stellwerk/weights").expanduser()
 

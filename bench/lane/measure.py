@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.lane.gateways import Gateway
 from bench.lane.hub import hub_process, postgres
-from bench.lane.processes import Family, cpu_us, pss_mib, undisturbed
+from bench.lane.processes import Family, anonymous_mib, cpu_us, undisturbed
 from bench.lane.programs import Load, LoadError, Mock, run_load
 from bench.lane.rows import ROWS, Row
 
@@ -33,7 +33,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Growth:
-    """PSS of the hub process in MiB, before and after."""
+    """Anonymous memory of the hub process in MiB, before and after."""
 
     before: float
     after: float
@@ -101,18 +101,25 @@ class Bench:
             return self._load(gateway, ROWS[0], seconds=self._seconds, rate=rate).p50_us
 
     def growth(self, gateway: Gateway, requests: int) -> Growth:
-        """Memory of the hub before and after `requests` answers and a 25th of it of cut streams."""
+        """Memory of the hub before and after `requests` answers and a 25th of it of cut streams.
+
+        Before them come a fifth as many, which fill what is kept for reuse.
+        """
         json, _, paced, _ = ROWS
         cuts = requests // 25
         for row, options in ((json, {}), (paced, {"cut": CUT_AFTER})):
-            self._load(gateway, row, count=max(requests // 20, 1000), **options)
+            self._load(
+                gateway, row, count=max((requests if row is json else cuts) // 5, 1000), **options
+            )
         hub, counted = hub_process(gateway), self._mock.counters()
-        before = pss_mib(hub)
+        before = anonymous_mib(hub)
         self._load(gateway, json, count=requests)
         self._load(gateway, paced, count=cuts, cut=CUT_AFTER)
         time.sleep(2)
         now = self._mock.counters()
-        return Growth(before, pss_mib(hub), requests, now["cut"] - counted["cut"], now["open"] - 1)
+        return Growth(
+            before, anonymous_mib(hub), requests, now["cut"] - counted["cut"], now["open"] - 1
+        )
 
     def _load(self, gateway: Gateway, row: Row, **options: object) -> Load:
         if row.paced:

@@ -54,8 +54,17 @@ def cpu_us(process: psutil.Process) -> float:
 
 def pss_mib(process: psutil.Process) -> float:
     """Proportional set size: pages that several processes share count in parts."""
+    return _rollup(process, "Pss:")
+
+
+def anonymous_mib(process: psutil.Process) -> float:
+    """The part of it that no file holds; files' parts vary with who else maps them."""
+    return _rollup(process, "Pss_Anon:")
+
+
+def _rollup(process: psutil.Process, field: str) -> float:
     rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-    line = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
+    line = next(line for line in rollup.splitlines() if line.startswith(field))
     return int(line.split()[1]) / 1024
 
 

@@ -43,7 +43,7 @@ class Report:
         self._add("hub process, PSS MiB", self._only(f"{pss:.1f}"), "", "<= 128", pss <= 128)
 
     def growth(self, growth: Growth) -> None:
-        what = f"its growth over {growth.requests:,} requests, {growth.cut:,} cut streams"
+        what = f"memory it made, over {growth.requests:,} requests, {growth.cut:,} cut streams"
         cells = self._only(f"{growth.before:.1f} -> {growth.after:.1f}")
         self._add(what, cells, f"{growth.share:+.1%}", "<= 5 %", growth.share <= 0.05)
         self._notes.append(f"growth: {growth.open_connections} connections to the upstream open")
