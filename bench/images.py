@@ -82,7 +82,7 @@ async def measure(_: Path, rounds: int) -> list[Figure]:
     (through, used), (bare, used_directly) = found
     what = f"picture of {SIDE} x {SIDE}, {PICTURES} of them"
     kept = bool(through - bare <= BOUND)
-    bound = f"+{(through - bare) * 1000:.1f} ms <= {BOUND * 1000:.0f}"
+    bound = f"{(through - bare) * 1000:+.1f} ms <= {BOUND * 1000:.0f}"
     return [
         Figure(what, through, bare, "s/picture", bound, kept),
         Figure("its processors", used, used_directly, "s/picture", "none", kept=True),
