@@ -9,7 +9,7 @@ from pathlib import Path
 from lxml.etree import LxmlError
 
 from stellwerk.ports.reading import InvalidFileError, Page, Pictures, scanned
-from stellwerk.readers import drawn, running
+from stellwerk.readers import running
 from stellwerk.readers.kinds import Kind, kind_of
 from stellwerk.readers.limits import Limits, check_page
 
@@ -52,6 +52,8 @@ def _pages(
 ) -> Iterator[Page]:
     kind = kind_of(path, filename, limits)
     if pictures == "all" and kind in DRAWN and (drawing := draw(kind)) is not None:
+        from stellwerk.readers import drawn
+
         return drawn.read(kind, path, drawing, first)
     # Some of these libraries take as long to import as a document to read.
     reader = import_module(f"stellwerk.readers.{MODULES[kind]}")

@@ -6,7 +6,7 @@ from pgvector import HalfVector
 from sqlalchemy import text
 
 from stellwerk.data.database import Database
-from stellwerk.features.stores import large
+from stellwerk.features.stores import finding, large
 from stellwerk.features.stores.finding import Chunks
 from stellwerk.features.stores.large import keep_indexes
 from stellwerk.features.stores.query import HybridWeights
@@ -136,3 +136,30 @@ async def test_what_cannot_be_indexed_harms_nobody(
     await keep_indexes(filled)
     async with filled.connect() as connection:
         assert list(await connection.scalars(text(SOUND))) == ["hnsw_chunks_" + "b" * 32]
+
+
+async def test_a_filter_for_what_is_far_away(
+    filled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index looks near the question first, and gives up before it comes to these."""
+    monkeypatch.setattr(large, "SCANNED", 100)
+    question = np.zeros(WIDTH)
+    question[0] = 9
+    async with filled.begin() as connection:
+        away = text(
+            "update vector_store_chunks set embedding = embedding + cast(:by as halfvec)"
+            " where file_id = :name"
+        )
+        for name, by in (("even", question), ("odd", -question)):
+            await connection.execute(away, {"by": HalfVector(by).to_text(), "name": name})
+    exact = await pages(filled, question, "odd")
+    await keep_indexes(filled)
+    async with filled.begin() as connection:
+        await connection.execute(text("analyze vector_store_chunks"))
+    assert await pages(filled, question, "odd") == exact
+
+    async def nothing(_: object) -> None:
+        """The search as it would be without a second look."""
+
+    monkeypatch.setattr(finding, "look_exactly", nothing)
+    assert len(await pages(filled, question, "odd")) < len(exact)

@@ -29,6 +29,10 @@ from stellwerk.features.stores.fitting import Form, fit
 from stellwerk.features.stores.pages import Drawn, Twin, Vectors, copy_pages, insert_pages
 from stellwerk.features.stores.tables import chunks, pages, store_files, stores
 
+# Rows that are written out at a time: a page may have tens of thousands, and a worker whose loop
+# stands still for seconds is taken for dead.
+AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -112,8 +116,9 @@ class Index:
             statement = _own(task).values(pages_done=page, pages=total)
             if await connection.scalar(statement.returning(store_files.c.file_id)) is None:
                 return None
-            if new:
-                await connection.execute(_insertion(), [_values(task, chunk) for chunk in new])
+            for start in range(0, len(new), AT_ONCE):
+                rows = [_values(task, chunk) for chunk in new[start : start + AT_ONCE]]
+                await connection.execute(_insertion(), rows)
             if drawn is not None:
                 await insert_pages(connection, task.store_id, task.file_id, drawn)
         return replace(task, pages_done=page)
