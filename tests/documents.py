@@ -3,7 +3,7 @@
 import io
 import itertools
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 
 import docx
@@ -81,10 +81,16 @@ def slides() -> bytes:
     return _saved(deck)
 
 
-def workbook() -> bytes:
+STOCK: Mapping[str, Sequence[Sequence[object]]] = {
+    "Lager": [("Teil", "Menge"), ("Lampe", 3)],
+    "Leer": [],
+}
+
+
+def workbook(sheets: Mapping[str, Sequence[Sequence[object]]] = STOCK) -> bytes:
     target = io.BytesIO()
     with xlsxwriter.Workbook(target) as book:
-        for name, rows in {"Lager": [("Teil", "Menge"), ("Lampe", 3)], "Leer": []}.items():
+        for name, rows in sheets.items():
             sheet = book.add_worksheet(name)
             for number, row in enumerate(rows):
                 sheet.write_row(number, 0, row)

@@ -71,6 +71,17 @@ async def test_workbook(tmp_path: Path) -> None:
     assert two.text == "# Leer"
 
 
+async def test_a_sheet_that_is_too_long_for_a_page(tmp_path: Path) -> None:
+    rows = [("Bahnhof" * 10, f"Gleis {number}") for number in range(26_000)]
+    pages = await read(tmp_path, "a.xlsx", documents.workbook({"Lang": rows, "Kurz": [("x",)]}))
+    assert "".join(page.text for page in pages[:-1]).splitlines() == [
+        *("# Lang", *(" | ".join(row) for row in rows))
+    ]
+    assert pages[-1] == Page(len(pages), "# Kurz\nx", (), len(pages))
+    later = await read(tmp_path, "a.xlsx", documents.workbook({"Lang": rows}), first=100)
+    assert later[0] == pages[99]
+
+
 async def test_html_is_read_and_nothing_fetched(tmp_path: Path) -> None:
     async with callers() as server:
         (page,) = await read(tmp_path, "a.html", HTML.replace("URL", server.url).encode())

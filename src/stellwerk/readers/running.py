@@ -42,13 +42,14 @@ def no_text() -> UnsupportedFileError:
 
 
 def pages(text: str, first: int) -> Iterator[Page]:
-    stretches = list(_stretches(text))
-    for number, stretch in enumerate(stretches, 1):
+    found = list(stretches(text))
+    for number, stretch in enumerate(found, 1):
         if number >= first:
-            yield Page(number, stretch, (), len(stretches))
+            yield Page(number, stretch, (), len(found))
 
 
-def _stretches(text: str) -> Iterator[str]:
+def stretches(text: str) -> Iterator[str]:
+    """Of at most `STRETCH` characters each; together they are the text."""
     text = text.replace("\r\n", "\n").replace("\0", "")
     start = 0
     while start < len(text):
