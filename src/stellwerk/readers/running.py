@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from charset_normalizer import from_bytes
 
+from stellwerk.base.stretches import stretches
 from stellwerk.ports.reading import Page, UnsupportedFileError
 
 STRETCH = 16_000
@@ -42,21 +43,12 @@ def no_text() -> UnsupportedFileError:
 
 
 def pages(text: str, first: int) -> Iterator[Page]:
-    found = list(stretches(text))
+    found = list(cut(text))
     for number, stretch in enumerate(found, 1):
         if number >= first:
             yield Page(number, stretch, (), len(found))
 
 
-def stretches(text: str) -> Iterator[str]:
-    """Of at most `STRETCH` characters each; together they are the text."""
-    text = text.replace("\r\n", "\n").replace("\0", "")
-    start = 0
-    while start < len(text):
-        end = start + STRETCH
-        if end < len(text):
-            half = start + STRETCH // 2
-            ends = (text.rfind(mark, half, end) for mark in ("\n\n", "\n", " "))
-            end = next((place + 1 for place in ends if place > 0), end)
-        yield text[start:end]
-        start = end
+def cut(text: str) -> Iterator[str]:
+    """Stretches that count as pages."""
+    return stretches(text.replace("\r\n", "\n").replace("\0", ""), STRETCH)

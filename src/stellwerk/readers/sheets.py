@@ -32,7 +32,7 @@ def _texts(book: CalamineWorkbook) -> Iterator[str]:
     """The sheets; one that is too long for a page in stretches, as running text."""
     for name in book.sheet_names:
         text = _text(book, name)
-        yield from [text] if len(text) <= LONGEST_PAGE else running.stretches(text)
+        yield from [text] if len(text) <= LONGEST_PAGE else running.cut(text)
 
 
 def _text(book: CalamineWorkbook, name: str) -> str:

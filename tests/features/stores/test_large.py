@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from pgvector import HalfVector
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stellwerk.data.database import Database
 from stellwerk.features.stores import finding, large
 from stellwerk.features.stores.finding import Chunks
-from stellwerk.features.stores.large import keep_indexes
+from stellwerk.features.stores.large import keep_indexes, look_exactly
 from stellwerk.features.stores.query import HybridWeights
 
 STORE, OTHER = "vs_" + "a" * 32, "vs_" + "b" * 32
@@ -154,12 +155,24 @@ async def test_a_filter_for_what_is_far_away(
             await connection.execute(away, {"by": HalfVector(by).to_text(), "name": name})
     exact = await pages(filled, question, "odd")
     await keep_indexes(filled)
-    async with filled.begin() as connection:
-        await connection.execute(text("analyze vector_store_chunks"))
-    assert await pages(filled, question, "odd") == exact
 
-    async def nothing(_: object) -> None:
+    async def by_index(connection: AsyncConnection, nearest: int) -> None:
+        """So few rows would be compared anyway."""
+        await large.look_widely(connection, nearest)
+        await connection.execute(text("set local enable_seqscan = off"))
+        await connection.execute(text("set local enable_bitmapscan = off"))
+        await connection.execute(text("set local enable_sort = off"))
+
+    async def nothing(_: AsyncConnection) -> None:
         """The search as it would be without a second look."""
 
+    async def again(connection: AsyncConnection) -> None:
+        await look_exactly(connection)
+        await connection.execute(text("set local enable_seqscan = on"))
+        await connection.execute(text("set local enable_sort = on"))
+
+    monkeypatch.setattr(finding, "look_widely", by_index)
     monkeypatch.setattr(finding, "look_exactly", nothing)
     assert len(await pages(filled, question, "odd")) < len(exact)
+    monkeypatch.setattr(finding, "look_exactly", again)
+    assert await pages(filled, question, "odd") == exact

@@ -2,6 +2,8 @@
 
 from semantic_text_splitter import TextSplitter
 
+from stellwerk.base.stretches import stretches
+
 # ISO 639-1 -> PostgreSQL's configuration of text search.
 CONFIGURATIONS = {
     "da": "danish",
@@ -21,11 +23,15 @@ CONFIGURATIONS = {
     "tr": "turkish",
 }
 SAMPLE = 2000
+# The splitter's time grows with the square of a text's length: minutes for a page of a million.
+STRETCH = 32_000
 
 
 def cut(text: str, size: int, overlap: int) -> list[str]:
     """Chunks of at most `size` characters, cut between paragraphs, sentences or words."""
-    return [chunk for chunk in TextSplitter(size, overlap=overlap).chunks(text) if chunk.strip()]
+    splitter = TextSplitter(size, overlap=overlap)
+    parts = (splitter.chunks(stretch) for stretch in stretches(text, STRETCH))
+    return [chunk for part in parts for chunk in part if chunk.strip()]
 
 
 def language(text: str) -> str:
