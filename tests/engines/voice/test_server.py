@@ -13,6 +13,7 @@ import pytest
 
 from stellwerk.engines.speech.job import Job
 from stellwerk.engines.speech.listener import Listener, Progress
+from tests.engines.child import Child
 from tests.engines.voice.conftest import LONGEST
 from tests.sound import samples, word_errors, words
 
@@ -108,6 +109,40 @@ async def test_events_hold_the_same_sound(client: aiohttp.ClientSession) -> None
     assert {event["type"] for event in deltas} == {"speech.audio.delta"}
     assert done["type"] == "speech.audio.done"
     assert done["usage"]["total_tokens"] == -(-len(ENGLISH) // 4)
+
+
+@pytest.mark.parametrize("voice", ["alloy", "espeak-fr", "espeak-en-gb"])
+async def test_french_is_spoken(client: aiohttp.ClientSession, voice: str) -> None:
+    text = "Bonjour, le train pour Hambourg partira dans cinq minutes."
+    _, sound = await speak(client, text, response_format="pcm", voice=voice)
+    assert 2 < len(sound) / 2 / PCM_RATE < 8
+
+
+async def test_commands_in_a_text_change_nothing_for_the_next_one(
+    client: aiohttp.ClientSession,
+) -> None:
+    fields = {"response_format": "pcm", "voice": "espeak-en"}
+    _, before = await speak(client, ENGLISH, **fields)
+    await speak(client, "Hello \x01450S \x0190H \x0199P there.", **fields)
+    _, after = await speak(client, ENGLISH, **fields)
+    assert len(after) == pytest.approx(len(before), rel=0.01)
+
+
+async def test_a_sentence_without_end_takes_no_memory_without_end(
+    client: aiohttp.ClientSession, child: Child
+) -> None:
+    """Said in one breath it takes 1.7 GB. As much as 500 MB are reserved for it."""
+    _, sound = await speak(
+        client,
+        "The quick brown fox jumps over the lazy dog and " * 6,
+        voice="joe",
+        speed=0.25,
+        response_format="pcm",
+    )
+    assert len(sound) / 2 / PCM_RATE > 40
+    status = Path(f"/proc/{child.process.pid}/status").read_text()
+    [most] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+    assert most < 620 * 1024
 
 
 @pytest.mark.parametrize(

@@ -59,15 +59,28 @@ class Espeak:
         # The library keeps its address, so it must live as long.
         self._callback = Takes(self._take)
         self._library.espeak_SetSynthCallback(self._callback)
+        # By language, what the library takes for a voice's name: it knows few of the languages.
+        self._voices = {code: name for code, name in self._listed() if self._speaks(name)}
 
+    @property
     def languages(self) -> list[str]:
-        """`de`, `en-gb`, ...: the names of its voices."""
-        found = self._library.espeak_ListVoices(None)
-        names, place = [], 0
+        """`de`, `en-gb`, ...: what it can speak."""
+        return list(self._voices)
+
+    def _listed(self) -> Iterator[tuple[str, bytes]]:
+        """Languages and the identifiers of their voices; of two voices, the first is the usual."""
+        found, place, known = self._library.espeak_ListVoices(None), 0, set()
         while found[place]:
-            names.append(found[place].contents.languages[1:].decode())
+            voice = found[place].contents
+            code = voice.languages[1:].decode()
+            if code not in known:
+                yield code, voice.identifier
+            known.add(code)
             place += 1
-        return list(dict.fromkeys(names))
+
+    def _speaks(self, name: bytes) -> bool:
+        """The package lacks the dictionaries of a few voices, and they are mute."""
+        return self._library.espeak_SetVoiceByName(name) == 0 and any(self._clauses(b"1"))
 
     def phonemes(self, text: str, language: str) -> str:
         """The text in the phonetic alphabet, with its marks. Words in another language too."""
@@ -109,5 +122,6 @@ class Espeak:
         return 0
 
     def _choose(self, language: str) -> None:
-        if self._library.espeak_SetVoiceByName(language.encode()) != 0:
+        name = self._voices.get(language) or language.encode()
+        if self._library.espeak_SetVoiceByName(name) != 0:
             raise RuntimeError(f"espeak-ng has no voice for {language!r}.")

@@ -43,10 +43,8 @@ async def load(orders: Orders) -> web.Application:
         if asked.instructions:
             raise InstructionsError
         name = asked.voice.id if isinstance(asked.voice, VoiceName) else asked.voice
-        # To espeak-ng, a NUL is the end.
-        text = asked.input.replace("\0", " ")
-        voice = speaker.voices.choose(name, asked.language, text)
-        async with aclosing(speaker.speak(text, voice, asked.speed or 1)) as sounds:
+        voice = speaker.voices.choose(name, asked.language, asked.input)
+        async with aclosing(speaker.speak(asked.input, voice, asked.speed or 1)) as sounds:
             return await _answer(request, asked, sounds)
 
     async def close(_: web.Application) -> None:

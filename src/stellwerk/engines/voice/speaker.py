@@ -25,10 +25,10 @@ CLOSE = 0.01
 
 
 class Speaker:
-    """Speaks texts, sentence after sentence.
+    """Speaks texts, sentence after sentence, and of long ones piece after piece.
 
-    A request has at most one sentence in the thread's line, so the sentences of concurrent requests
-    take turns, and a request that is given up costs no more than the sentence that is spoken.
+    A request has at most one piece in the thread's line, so the pieces of concurrent requests take
+    turns, and a request that is given up costs no more than the piece that is spoken.
     """
 
     def __init__(self, files: list[VoiceFiles], threads: int, *, plain: bool) -> None:
@@ -40,7 +40,7 @@ class Speaker:
             config = read_config(voice.config)
             self._pipers[voice.name] = Piper(voice.network, config, threads)
             own.update(speakers(voice.name, config))
-        self.voices = Voices(own, tuple(self._espeak.languages()) if plain else ())
+        self.voices = Voices(own, tuple(self._espeak.languages) if plain else ())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="voice")
 
     def close(self) -> None:
@@ -50,27 +50,36 @@ class Speaker:
     async def speak(
         self, text: str, voice: Voice, speed: float
     ) -> AsyncGenerator[tuple[Sound, int]]:
-        """The sound of each sentence, and its rate. Raises `NothingToSayError`."""
-        pause = np.zeros(0, np.float32)
+        """The sound of each piece of the text, and its rate. Raises `NothingToSayError`."""
+        pause, said = np.zeros(0, np.float32), False
         for sentence in sentences(text):
-            sound, rate = await self._run(self._speak, sentence, voice, speed)
-            if len(sound):
-                yield np.concatenate([pause, sound]), rate
+            for piece in await self._run(self._pieces, sentence, voice, speed):
+                sound, rate = await self._run(self._speak, piece, voice, speed)
+                if len(sound):
+                    yield np.concatenate([pause, sound]), rate
+                    pause, said = np.zeros(0, np.float32), True
+            if said:
                 pause = np.zeros(round(PAUSE / speed * rate), np.float32)
-        if not len(pause):
+        if not said:
             raise NothingToSayError
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    def _speak(self, sentence: str, voice: Voice, speed: float) -> tuple[Sound, int]:
+    def _pieces(self, sentence: str, voice: Voice, speed: float) -> list[str]:
+        """What is spoken at once: of a Piper voice's sentence, phonemes."""
+        if voice.name is None:
+            return [sentence]
+        return self._pipers[voice.name].pieces(self._espeak, sentence, speed)
+
+    def _speak(self, piece: str, voice: Voice, speed: float) -> tuple[Sound, int]:
         if voice.name is None:
             rate = self._espeak.rate
-            sound, factor = self._espeak.speak(sentence, voice.language, speed)
+            sound, factor = self._espeak.speak(piece, voice.language, speed)
         else:
             piper = self._pipers[voice.name]
             rate = piper.rate
-            sound, factor = piper.speak(self._espeak, sentence, voice.speaker, speed)
+            sound, factor = piper.speak(piece, voice.speaker, speed)
         if len(sound) and abs(factor - 1) > CLOSE:
             sound = faster(sound, rate, factor)
         return sound, rate

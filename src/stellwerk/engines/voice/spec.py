@@ -22,8 +22,8 @@ from stellwerk.ports.engines import Description, EngineSpec, Launch, read_option
 
 NETWORK, CONFIG = ".onnx", ".onnx.json"
 LIBRARY = "espeakng_loader"
-# Python, espeak-ng, the encoders, and the work space of a long sentence.
-OVERHEAD = 220 * 2**20
+# Python, espeak-ng, the encoders, and the work space of what is spoken at once.
+OVERHEAD = 430 * 2**20
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
