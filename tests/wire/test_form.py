@@ -4,7 +4,7 @@ import pytest
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.wire.audio import ServerVad, TranscriptionRequest
-from stellwerk.wire.form import Part, decode_form, read_parts, value_span, write_parts
+from stellwerk.wire.form import FormReader, Part, decode_form, read_parts, value_span, write_parts
 
 FORM = "multipart/form-data; boundary=b"
 FILE = Part("file", b"\0\r\n--sound", 'a".mp3', "audio/mpeg")
@@ -36,6 +36,46 @@ def test_a_large_file_is_whole() -> None:
     body = write_parts([Part("file", sound, "f"), Part("model", b"m")], FORM)
     assert read_parts(body, FORM)[0].content == sound
     assert read_parts(body, FORM, files=False)[0].content == b""
+
+
+def test_a_form_comes_in_any_pieces() -> None:
+    body = write_parts([FILE, Part("model", b"m")], FORM)
+    for size in (1, 7, len(body)):
+        reader = FormReader(FORM)
+        pieces = [body[start : start + size] for start in range(0, len(body), size)]
+        found = [part for piece in pieces for part in reader.feed(piece)]
+        reader.close()
+        assert [(part.name, part.content) for part in found] == [
+            ("file", FILE.content),
+            ("model", b"m"),
+        ]
+
+
+def test_a_form_that_is_cut_off() -> None:
+    body = write_parts([FILE, Part("model", b"m")], FORM)
+    reader = FormReader(FORM)
+    list(reader.feed(body[:-10]))
+    with pytest.raises(InvalidRequestError, match="not a valid multipart form"):
+        reader.close()
+
+
+def test_a_file_whose_name_is_written_as_in_mail() -> None:
+    head = "Content-Disposition: form-data; name=\"file\"; filename*=utf-8''Gr%C3%BC%C3%9Fe.mp3"
+    [part] = read_parts(f"--b\r\n{head}\r\n\r\nx\r\n--b--\r\n".encode(), FORM)
+    assert part == Part("file", b"x", "Grüße.mp3")
+
+
+def test_a_file_as_a_text_is_not_taken_for_base64() -> None:
+    parts = [Part("model", b"m"), Part("file", b"YWJj")]
+    with pytest.raises(InvalidRequestError, match="send it as a file") as refusal:
+        decode_form(parts, TranscriptionRequest)
+    assert refusal.value.param == "file"
+
+
+def test_an_error_of_the_form_is_one_sentence() -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nx\r\n--b--\r\n'
+    with pytest.raises(InvalidRequestError, match=r"form: Segment header failed to decode\.$"):
+        read_parts(body, FORM)
 
 
 def test_texts_become_what_the_fields_are() -> None:

@@ -21,6 +21,7 @@ from aiohttp import web
 from stellwerk.base.errors import Kind, StellwerkError
 from stellwerk.base.log import configure, get_logger
 from stellwerk.wire.errors import error_json
+from stellwerk.wire.form import FormReader, Part
 
 log = get_logger("engines")
 
@@ -112,6 +113,14 @@ def application(orders: Orders) -> web.Application:
     app = web.Application(middlewares=[guard], client_max_size=2**30)
     app.router.add_get("/health", health)
     return app
+
+
+async def read_form(request: web.Request) -> list[Part]:
+    """The fields of a form. Its files are in memory once. Raises `InvalidRequestError`."""
+    reader = FormReader(request.headers.get("Content-Type", ""))
+    found = [part async for piece in request.content.iter_any() for part in reader.feed(piece)]
+    reader.close()
+    return found
 
 
 class Interim:

@@ -1,4 +1,4 @@
-"""What a field may hold: which words, found by its place in a struct, and whether an object."""
+"""What a field may hold: which words, found by its place; whether an object, or a file."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -22,13 +22,28 @@ def choices(shape: type, place: str) -> tuple[str, ...]:
 
 def objects(shape: type) -> set[str]:
     """The names of the fields of a `shape` that are objects, or may be."""
-    described = inspect.type_info(shape)
-    assert isinstance(described, inspect.StructType)
     return {
         field.encode_name
-        for field in described.fields
+        for field in _fields(shape)
         if any(isinstance(node, inspect.StructType) for node in _plain([field.type]))
     }
+
+
+def uploads(shape: type) -> set[str]:
+    """The names of the fields of a `shape` that are files, or lists of them."""
+    return {
+        field.encode_name
+        for field in _fields(shape)
+        for node in _plain([field.type])
+        if isinstance(node, inspect.BytesType)
+        or (isinstance(node, inspect.ListType) and isinstance(node.item_type, inspect.BytesType))
+    }
+
+
+def _fields(shape: type) -> tuple[inspect.Field, ...]:
+    described = inspect.type_info(shape)
+    assert isinstance(described, inspect.StructType)
+    return described.fields
 
 
 def _plain(nodes: Iterable[inspect.Type]) -> Iterator[inspect.Type]:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import msgspec
 from multipart import (
@@ -16,7 +18,7 @@ from multipart import (
 )
 
 from stellwerk.base.errors import InvalidRequestError, Kind
-from stellwerk.wire.choices import objects
+from stellwerk.wire.choices import objects, uploads
 from stellwerk.wire.decode import explained
 
 T = TypeVar("T")
@@ -24,6 +26,7 @@ T = TypeVar("T")
 STEP = 2**18
 MOST_PARTS = 64
 LONGEST_FIELD = 64 * 2**10
+_CODED = re.compile(r";\s*filename\*=[\w-]*'[\w-]*'([^;\s]*)", re.IGNORECASE)
 # What is behind the bracket of a list's item.
 _NUMBER = re.compile(r"\d{0,3}\]")
 
@@ -43,11 +46,44 @@ def read_parts(body: bytes, content_type: str, *, files: bool = True) -> list[Pa
 
     Raises `InvalidRequestError` for what is no form.
     """
-    parser = PushMultipartParser(_boundary(content_type), max_segment_count=MOST_PARTS)
-    with explaining(MOST_PARTS), parser:
-        found = list(_parts(parser, body, files))
-        parser.close()
+    reader = FormReader(content_type, files=files)
+    view = memoryview(body)
+    steps = (bytes(view[start : start + STEP]) for start in range(0, len(view), STEP))
+    found = [part for step in steps for part in reader.feed(step)]
+    reader.close()
     return found
+
+
+class FormReader:
+    """Takes a form's body in pieces; gives each field when it is complete.
+
+    The contents of files are held once, and with `files` false not at all. Raises
+    `InvalidRequestError` for what is no form.
+    """
+
+    def __init__(self, content_type: str, *, files: bool = True) -> None:
+        self._parser = PushMultipartParser(_boundary(content_type), max_segment_count=MOST_PARTS)
+        self._files = files
+        self._segment: MultipartSegment | None = None
+        self._content = BytesIO()
+
+    def feed(self, piece: bytes) -> Iterator[Part]:
+        with explaining(MOST_PARTS):
+            for event in self._parser.parse(piece):
+                if isinstance(event, MultipartSegment):
+                    self._segment, self._content = event, BytesIO()
+                elif self._segment is None:
+                    continue
+                elif event is None:
+                    # Of what was written as a whole, `getvalue` makes no copy.
+                    yield _part(self._segment, self._content.getvalue())
+                elif self._files or _filename(self._segment) is None:
+                    self._content.write(event)
+
+    def close(self) -> None:
+        """Whether it was all of the form."""
+        with explaining(MOST_PARTS):
+            self._parser.close()
 
 
 @contextmanager
@@ -59,7 +95,8 @@ def explaining(most_parts: int) -> Iterator[None]:
         message = f"The form has more than {most_parts} fields, or too long a header."
         raise InvalidRequestError(message, code="invalid_form") from error
     except MultipartError as error:
-        message = f"The body is not a valid multipart form: {error}."
+        # Behind the text, its errors may hold another one.
+        message = f"The body is not a valid multipart form: {error.args[0]}."
         raise InvalidRequestError(message, code="invalid_form") from error
 
 
@@ -111,10 +148,17 @@ def decode_form(parts: Iterable[Part], shape: type[T]) -> T:
     empty text counts as not given.
     """
     lists = {name for name in _names(shape) if name.endswith("[]")}
+    given_as_files = {name.removesuffix("[]") for name in uploads(shape)}
     fields: dict[str, Any] = {}
     for part in parts:
         if part.filename is None and not part.content:
             continue
+        if part.filename is None and part.name.removesuffix("[]") in given_as_files:
+            # As a text it would be read as base64.
+            raise InvalidRequestError(
+                f"`{part.name}` is a text here; send it as a file, with a `filename`.",
+                param=part.name,
+            )
         _put(fields, part, lists)
     for name, value in fields.items():
         if isinstance(value, str) and value.startswith("{") and name in objects(shape):
@@ -171,27 +215,20 @@ def _boundary(content_type: str) -> str:
     return boundary
 
 
-def _parts(parser: PushMultipartParser, body: bytes, files: bool) -> Iterator[Part]:
-    chunks: list[bytes] = []
-    segment: MultipartSegment | None = None
-    view = memoryview(body)
-    for start in range(0, len(view), STEP):
-        for event in parser.parse(bytes(view[start : start + STEP])):
-            if isinstance(event, MultipartSegment):
-                segment, chunks = event, []
-            elif segment is None:
-                continue
-            elif event is None:
-                yield _part(segment, b"".join(chunks))
-            elif files or segment.filename is None:
-                chunks.append(bytes(event))
-
-
 def _part(segment: MultipartSegment, content: bytes) -> Part:
-    name = segment.name or ""
-    if segment.filename is None and len(content) > LONGEST_FIELD:
+    name, filename = segment.name or "", _filename(segment)
+    if filename is None and len(content) > LONGEST_FIELD:
         raise InvalidRequestError(f"`{name}` is longer than {LONGEST_FIELD} bytes.", param=name)
-    return Part(name, content, segment.filename, segment.header("Content-Type"))
+    return Part(name, content, filename, segment.header("Content-Type"))
+
+
+def _filename(segment: MultipartSegment) -> str | None:
+    """Also where it stands as in mail (RFC 5987) alone, as older clients write it."""
+    name: str | None = segment.filename
+    coded = _CODED.search(segment.header("Content-Disposition") or "")
+    if name is None and coded is not None:
+        name = unquote(coded[1])
+    return name
 
 
 def _head(part: Part) -> bytes:

@@ -9,13 +9,13 @@ from aiohttp import web
 
 from stellwerk.engines.directory import linked
 from stellwerk.engines.extra import check_installed
-from stellwerk.engines.host import Orders, application
+from stellwerk.engines.host import Orders, application, read_form
 from stellwerk.engines.images.answer import EDIT, GENERATION, events, whole
 from stellwerk.engines.images.job import Job, edit, generation, variation
 from stellwerk.engines.images.painter import Painter
 from stellwerk.engines.images.spec import NEEDED, files_of, options_of
 from stellwerk.wire.decode import decode
-from stellwerk.wire.form import decode_form, read_parts
+from stellwerk.wire.form import decode_form
 from stellwerk.wire.images import (
     ImageEditRequest,
     ImageRequest,
@@ -64,8 +64,7 @@ def _painter(orders: Orders) -> Painter:
 
 
 async def _form(request: web.Request, shape: type[T]) -> T:
-    parts = read_parts(await request.read(), request.headers.get("Content-Type", ""))
-    return decode_form(parts, shape)
+    return decode_form(await read_form(request), shape)
 
 
 async def _answer(
