@@ -96,8 +96,8 @@ def endpoints_page() -> Iterator[str]:
     yield (
         "The verbs and models answer below `/v2`, `/v1`, `/v2/coding`, `/v1/coding`, `/vision`, "
         "`/v2/openai`, `/v1/openai` and `/{v1,v2}/openai/deployments/{model}`, and below `/queue` "
-        "(see `docs/howto/queue.md`); the lists of models also below `/audio` and `/v2/audio`, "
-        "and the audio verbs below `/`, `/audio` and `/v2/audio`. "
+        "(see `docs/howto/queue.md`); the lists of models also below `/audio`, `/v2/audio` and "
+        "`/queue/audio`, and the audio verbs below `/`, `/audio`, `/v2/audio` and `/queue/audio`. "
         "`/redoc` describes every field.\n"
     )
     yield "| method | path | what it does |"

@@ -48,15 +48,24 @@ def samples(file: bytes) -> Sound:
     return np.concatenate(made)
 
 
-def encoded(sound: Sound, form: str = "wav", *, rate: int = RATE, channels: int = 1) -> bytes:
-    """A file of 16 kHz mono sound."""
+class Forwards:
+    """A file that cannot be gone back in, as what browsers record."""
+
+    def __init__(self, file: BytesIO) -> None:
+        self.write = file.write
+
+
+def encoded(
+    sound: Sound, form: str = "wav", *, rate: int = RATE, channels: int = 1, live: bool = False
+) -> bytes:
+    """A file of 16 kHz mono sound. `live`: it does not say how long it is."""
     container, codec = FORMS[form]
     # FFmpeg's own Vorbis encoder is an experiment, and knows stereo alone.
     layout = "mono" if channels == 1 and codec != "vorbis" else "stereo"
     frame = av.AudioFrame.from_ndarray(sound[None, :].astype(np.float32), "flt", "mono")
     frame.sample_rate = RATE
     file = BytesIO()
-    with av.open(file, "w", format=container) as output:
+    with av.open(Forwards(file) if live else file, "w", format=container) as output:
         stream: Any = output.add_stream(codec, rate=rate, layout=layout)
         stream.options = {"strict": "experimental"}
         resampler = av.AudioResampler(stream.codec_context.format, layout, rate)

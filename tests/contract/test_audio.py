@@ -1,5 +1,6 @@
 """The audio verbs as OpenAI's SDK, Azure's and plain HTTP clients call them."""
 
+import json
 import time
 
 import httpx
@@ -32,6 +33,12 @@ def test_a_transcription_in_every_form(client: OpenAI) -> None:
     assert plain.usage is not None
     text = client.audio.transcriptions.create(model=SPEECH, file=FILE, response_format="text")
     assert heard(text)
+    for form in ("srt", "vtt"):
+        raw = client.audio.transcriptions.with_raw_response.create(
+            model=SPEECH, file=FILE, response_format=form
+        )
+        assert "00:00:00" in raw.text
+        assert json.loads(raw.headers["x-usage"])["seconds"] == 3
     verbose = client.audio.transcriptions.create(
         model="whisper-1",
         file=FILE,
@@ -45,8 +52,11 @@ def test_a_transcription_in_every_form(client: OpenAI) -> None:
 
 
 def test_a_stream(client: OpenAI) -> None:
-    stream = client.audio.transcriptions.create(model="whisper-1", file=FILE, stream=True)
+    stream = client.audio.transcriptions.create(
+        model="whisper-1", file=FILE, stream=True, include=["logprobs"]
+    )
     *deltas, done = list(stream)
+    assert sum(len(event.model_dump()["logprobs"]) for event in deltas) >= 8
     assert done.type == "transcript.text.done"
     assert heard(done.text)
     assert (
@@ -67,7 +77,10 @@ def test_the_sdk_below_every_base_url(server: Server, base: str) -> None:
         assert translated.model_dump()["task"] == "translate"
 
 
-@pytest.mark.parametrize("prefix", ["/v1", "/v2/audio", "/v1/audio", "/audio", "", "/v2/coding"])
+PREFIXES = ["/v1", "/v2/audio", "/v1/audio", "/audio", "", "/v2/coding", "/queue", "/queue/audio"]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("verb", ["transcriptions", "translations"])
 def test_other_base_urls(server: Server, prefix: str, verb: str) -> None:
     """All lead to the verb: it is the verb that says what is wrong."""

@@ -64,7 +64,10 @@ def test_events(server: Server) -> None:
     }
 
 
-@pytest.mark.parametrize("prefix", ["/v1", "/v2/audio", "/v1/audio", "/audio", "", "/v2/coding"])
+PREFIXES = ["/v1", "/v2/audio", "/v1/audio", "/audio", "", "/v2/coding", "/queue", "/queue/audio"]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 def test_other_base_urls(server: Server, prefix: str) -> None:
     """All lead to the verb: it is the verb that says what is wrong."""
     answer = httpx.post(

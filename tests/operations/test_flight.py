@@ -351,16 +351,56 @@ async def test_a_hub_without_models_for_pictures_says_so(shared: Shared) -> None
     assert "The catalogue has no model for it" in error.message
 
 
-async def test_sound_is_paid_by_the_minute(shared: Shared) -> None:
-    heard = says(whole(b'{"text":"a","usage":{"type":"duration","seconds":90}}'))
-    body = write_parts([Part("model", b"chat"), Part("file", b"x", "a.mp3")], FORM.decode())
-    async with net(shared, heard, type="STT", prices={"per_audio_minute": "0.006"}) as hub:
+MINUTES = b'{"type":"duration","seconds":90,"completion_tokens":7}'
+PLAIN = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-usage: "
+BY_THE_MINUTE: dict[str, Any] = {"type": "STT", "prices": {"per_audio_minute": "0.006"}}
+
+
+async def transcribe(hub: Net, sink: Memory, **fields: str) -> None:
+    given = {"model": "chat", **fields}.items()
+    parts = [Part(name, value.encode()) for name, value in given]
+    body = write_parts([*parts, Part("file", b"x", "a.mp3")], FORM.decode())
+    who = Principal(hub.key, "k", "p", ("*",), frozenset({Scope.INFERENCE}), None, None)
+    call = Call(who, body, "req_1", None, FORM)
+    await hub.runner.run(transcriptions.OPERATION, call, sink)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [whole(b'{"text":"a","usage":' + MINUTES + b"}"), whole(b"a", PLAIN + MINUTES + b"\r\n")],
+    ids=["json", "text"],
+)
+async def test_sound_is_paid_by_the_minute(shared: Shared, answer: bytes) -> None:
+    async with net(shared, says(answer), **BY_THE_MINUTE) as hub:
         sink = Memory()
-        who = Principal(hub.key, "k", "p", ("*",), frozenset({Scope.INFERENCE}), None, None)
-        call = Call(who, body, "req_1", None, FORM)
-        await hub.runner.run(transcriptions.OPERATION, call, sink)
+        await transcribe(hub, sink)
     assert sink.status == 200
-    assert hub.row.cost == 9_000_000
+    assert (hub.row.cost, hub.row.completion_tokens, hub.row.estimated) == (9_000_000, 7, False)
+
+
+@pytest.mark.parametrize("told", [b"90", b"{", b"\xff", b'{"seconds":"x"}'])
+async def test_a_usage_that_cannot_be_read_is_none(shared: Shared, told: bytes) -> None:
+    async with net(shared, says(whole(b"a", PLAIN + told + b"\r\n")), **BY_THE_MINUTE) as hub:
+        sink = Memory()
+        await transcribe(hub, sink)
+    assert (sink.status, sink.body, hub.row.cost) == (200, b"a", 0)
+
+
+async def test_who_hangs_up_pays_for_the_sound_that_was_understood(shared: Shared) -> None:
+    async def script(writer: asyncio.StreamWriter) -> None:
+        delta = b'data: {"type":"transcript.text.delta","delta":"a","usage":' + MINUTES + b"}\n\n"
+        writer.write(EVENTS + chunk(delta))
+        await writer.drain()
+        await silence(writer)
+
+    async with net(shared, script, **BY_THE_MINUTE) as hub:
+        sink = Memory()
+        task = asyncio.create_task(transcribe(hub, sink, stream="true"))
+        await asyncio.wait_for(sink.news.wait(), 10)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    assert (hub.row.status, hub.row.cost) == (499, 9_000_000)
 
 
 SOUND = b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n\r\n"

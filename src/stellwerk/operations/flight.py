@@ -18,7 +18,7 @@ from stellwerk.ports.sink import Head, Outlet
 from stellwerk.upstreams.exchange import UNSENT, Exchange, Failure
 from stellwerk.upstreams.failures import CREDENTIALS, UpstreamError, failure
 from stellwerk.upstreams.painted import PaintedReader, painted
-from stellwerk.upstreams.reading import EventReader, Passing, Tokens, read_whole
+from stellwerk.upstreams.reading import EventReader, Passing, Tokens, read_header, read_whole
 from stellwerk.upstreams.route import Route, choose, soonest
 from stellwerk.wire.errors import error_event
 
@@ -292,6 +292,8 @@ class Flight:
         tokens = self.tokens
         if head.readable:
             body = read_whole(body, self._asked.model or "", tokens)
+        else:
+            read_header(head, tokens)
         if not tokens.known and self._operation.tells_usage:
             tokens.completion = len(body) // BYTES_A_TOKEN
         if self._operation.serves == "IMAGE":

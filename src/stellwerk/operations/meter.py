@@ -110,8 +110,9 @@ class Meter:
 
 def _price(prices: Prices, status: int, tokens: Tokens) -> int:
     """Nothing for a call that failed before its first token; else what was produced."""
-    served = status < FAILED or tokens.completion > 0 or tokens.images > 0
-    if not served or (status == CLIENT_GONE and not tokens.prompt and not tokens.images):
+    made = tokens.images or tokens.seconds
+    served = status < FAILED or tokens.completion > 0 or made
+    if not served or (status == CLIENT_GONE and not tokens.prompt and not made):
         return 0
     return cost(
         prices,

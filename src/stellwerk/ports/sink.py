@@ -7,6 +7,8 @@ from stellwerk.base.errors import StellwerkError
 Headers = list[tuple[bytes, bytes]]
 
 EVENT_STREAM = b"text/event-stream"
+# The usage of an answer whose body has no place for it, as JSON.
+TOLD_USAGE = b"x-usage"
 # Of these headers, the values with which a body can be read.
 READABLE = {b"content-type": b"application/json", b"content-encoding": b"identity"}
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from stellwerk.ports.sink import Head, Headers
+from stellwerk.ports.sink import TOLD_USAGE, Head, Headers
 from stellwerk.upstreams.exchange import Failure
 from stellwerk.wire.chunks import content_of
 from stellwerk.wire.known_head import KnownHead
@@ -19,7 +19,7 @@ FRAMING = {b"content-length", b"transfer-encoding"}
 # In an interim answer (102): the share of the work that is done.
 PROGRESS = b"x-progress"
 # What is handed on of a head; its other lines speak of the server alone.
-KEPT = {b"content-type", b"content-encoding", b"content-disposition", b"retry-after"}
+KEPT = {b"content-type", b"content-encoding", b"content-disposition", b"retry-after", TOLD_USAGE}
 
 
 class Connection(asyncio.Protocol):

@@ -5,8 +5,11 @@ goes where the target wrote its own, and the usage that only the hub asked for i
 """
 
 import re
+from contextlib import suppress
 
 import msgspec
+
+from stellwerk.ports.sink import TOLD_USAGE, Head
 
 # A chunk that holds more than null; with `include_usage`, all chunks before it may hold null.
 USAGE = re.compile(rb'"usage"\s*:\s*\{')
@@ -47,6 +50,7 @@ class _Event(msgspec.Struct):
 
 _answer = msgspec.json.Decoder(_Answer)
 _event = msgspec.json.Decoder(_Event)
+_usage = msgspec.json.Decoder(Usage)
 
 
 class Tokens:
@@ -101,6 +105,14 @@ def read_whole(body: bytes, shown: str, tokens: Tokens) -> bytes:
             start, end = found.span(1)
             return body[:start] + msgspec.json.encode(shown) + body[end:]
     return body
+
+
+def read_header(head: Head, tokens: Tokens) -> None:
+    """Take the usage of an answer that is no JSON from its head, if it stands there."""
+    for name, value in head.headers:
+        if name == TOLD_USAGE:
+            with suppress(*UNREADABLE):
+                tokens.take(_usage.decode(value))
 
 
 class EventReader:

@@ -87,5 +87,6 @@ def _mount_verbs(app: FastAPI) -> None:
         for prefix in PREFIXES + more:
             route = Route(prefix + operation.path, endpoint, methods=["POST"])
             app.router.routes.append(route)
-        queued = Route("/queue" + operation.path, QueuedEndpoint(operation), methods=["POST"])
-        app.router.routes.append(queued)
+        queued = QueuedEndpoint(operation)
+        for prefix in ("/queue", *(("/queue/audio",) if more else ())):
+            app.router.routes.append(Route(prefix + operation.path, queued, methods=["POST"]))

@@ -30,6 +30,7 @@ Heat = Annotated[
         "fails. Above 0: sampling at this temperature."
     ),
 ]
+Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 Granularity = Literal["word", "segment"]
 
 
@@ -41,11 +42,9 @@ class ServerVad(msgspec.Struct, kw_only=True):
         Annotated[float, Meta(gt=0, lt=1)], Meta(description="Likelihood of speech to count.")
     ] = 0.5
     silence_duration_ms: Annotated[
-        Annotated[int, Meta(ge=0)], Meta(description="Silence that parts speech, in ms.")
+        Milliseconds, Meta(description="Silence that parts speech, in ms.")
     ] = 2000
-    prefix_padding_ms: Annotated[
-        Annotated[int, Meta(ge=0)], Meta(description="Kept around speech, in ms.")
-    ] = 400
+    prefix_padding_ms: Annotated[Milliseconds, Meta(description="Kept around speech, in ms.")] = 400
 
 
 class TranscriptionRequest(msgspec.Struct, kw_only=True):
@@ -173,16 +172,27 @@ class Transcription(msgspec.Struct, kw_only=True, omit_defaults=True):
     ] = None
 
 
-class TextDelta(msgspec.Struct, kw_only=True, tag_field="type", tag="transcript.text.delta"):
-    """More of the text."""
+class TextDelta(
+    msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="transcript.text.delta"
+):
+    """More of the text. Its usage is counted where the stream is not read to its end."""
 
     delta: Annotated[str, Meta(description="What follows.")]
+    logprobs: Annotated[
+        list[WordLogprob] | None, Meta(description="Of what follows, where `include[]` asked.")
+    ] = None
+    usage: Annotated[TranscriptUsage, Meta(description="What the call took so far.")]
 
 
-class TextDone(msgspec.Struct, kw_only=True, tag_field="type", tag="transcript.text.done"):
+class TextDone(
+    msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type", tag="transcript.text.done"
+):
     """The end of a streamed transcript."""
 
     text: Annotated[str, Meta(description="The whole text.")]
+    logprobs: Annotated[
+        list[WordLogprob] | None, Meta(description="Of all words, where `include[]` asked.")
+    ] = None
     usage: Annotated[TranscriptUsage, Meta(description="What the call took.")]
 
 
@@ -194,4 +204,10 @@ class TranscriptEvent(msgspec.Struct, kw_only=True):
     ]
     delta: Annotated[str | None, Meta(description="What follows.")] = None
     text: Annotated[str | None, Meta(description="The whole text, at the end.")] = None
-    usage: Annotated[TranscriptUsage | None, Meta(description="At the end.")] = None
+    logprobs: Annotated[
+        list[WordLogprob] | None,
+        Meta(description="Of what follows, and at the end of all words, where `include[]` asked."),
+    ] = None
+    usage: Annotated[
+        TranscriptUsage | None, Meta(description="What the call took so far, and at the end.")
+    ] = None

@@ -1,16 +1,27 @@
 import json
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from stellwerk.engines.speech.answer import Transcript, clock
+from stellwerk.engines.speech.answer import Transcript, clock, event
 from stellwerk.engines.speech.job import Job
 from stellwerk.engines.speech.listener import Heard, Progress
-from stellwerk.wire.audio import Word
+from stellwerk.wire.audio import TextDelta, Word
 
 
 def transcript(form: str, **job: Any) -> Transcript:
     made = Transcript(Job(b"", "transcribe", form, **job), Progress("de", 4.25))
-    for number, text in enumerate((" Gleis sieben.", " Bitte --> einsteigen.")):
+    deltas(made)
+    return made
+
+
+def deltas(made: Transcript) -> list[TextDelta]:
+    """What two segments add to the text."""
+    return [made.add(heard) for heard in SEGMENTS]
+
+
+def segments() -> Iterator[Heard]:
+    for number, text in enumerate((" Gleis sieben.", " Bitte --> \n\neinsteigen.")):
         segment = SimpleNamespace(
             text=text,
             tokens=[1, 2, 3],
@@ -22,15 +33,17 @@ def transcript(form: str, **job: Any) -> Transcript:
             words=[SimpleNamespace(word=text, probability=0.5)],
         )
         said = [Word(word=text.strip(), start=number * 2.0, end=number * 2 + 1.5)]
-        made.add(Heard(number * 2.0, number * 2 + 1.5, segment, said))
-    return made
+        yield Heard(number * 2.0, number * 2 + 1.5, segment, said)
+
+
+SEGMENTS = list(segments())
 
 
 def test_json_says_what_the_service_s_does() -> None:
     body, content_type = transcript("json").body()
     assert content_type == "application/json"
     assert json.loads(body) == {
-        "text": "Gleis sieben. Bitte --> einsteigen.",
+        "text": "Gleis sieben. Bitte --> \n\neinsteigen.",
         "task": "transcribe",
         "language": "de",
         "duration": 4.25,
@@ -75,7 +88,26 @@ def test_subtitles() -> None:
         .decode()
         .startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nGleis sieben.\n\n00:00:02.000")
     )
-    assert transcript("text").body()[0] == b"Gleis sieben. Bitte --> einsteigen.\n"
+    assert transcript("text").body()[0] == b"Gleis sieben. Bitte --> \n\neinsteigen.\n"
+
+
+def test_a_stream_tells_likelihoods_and_what_it_took_so_far() -> None:
+    made = Transcript(Job(b"", "transcribe", "json", logprobs=True), Progress("de", 4.25))
+    first, second = deltas(made)
+    assert [[word.token for word in told.logprobs or []] for told in (first, second)] == [
+        [" Gleis sieben."],
+        [" Bitte --> \n\neinsteigen."],
+    ]
+    assert [(told.usage.seconds, told.usage.output_tokens) for told in (first, second)] == [
+        (2, 3),
+        (4, 6),
+    ]
+    done = made.done()
+    assert done.logprobs == [*(first.logprobs or []), *(second.logprobs or [])]
+    assert done.usage.seconds == 5
+    plain = Transcript(Job(b"", "transcribe", "json"), Progress("de", 4.25))
+    events = [*map(event, deltas(plain)), event(plain.done())]
+    assert [b"logprobs" in told for told in events] == [False] * 3
 
 
 def test_the_clock() -> None:

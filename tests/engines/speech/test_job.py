@@ -24,6 +24,14 @@ def test_languages(given: str) -> None:
     assert transcription(request(language=given), LANGUAGES).language == "de"
 
 
+def test_codes_that_whisper_writes_another_way() -> None:
+    assert transcription(request(language="nb-NO"), ["no"]).language == "no"
+    assert (
+        translation(TranslationRequest(file=b"x", model="m", language="cmn"), ["zh"]).language
+        == "zh"
+    )
+
+
 def test_words_take_time() -> None:
     form: Any = {"response_format": "verbose_json"}
     job = transcription(request(timestamp_granularities=["word"], **form), LANGUAGES)

@@ -70,7 +70,6 @@ def test_a_sound_that_nobody_can_translate_is_not_tried_forever(
     """Backwards it still sounds like speech."""
     sound = np.tile(spoken(GERMAN, "de")[::-1], 20)[: SECONDS * RATE]
     counted, _ = hear(sound, task="translate", language="de", temperature=[0.0, *[1.0] * 50])
-    print(counted.calls, counted.lengths)
     assert counted.calls.count("generate") > counted.calls.count("encode")
     assert counted.calls.count("encode") <= WINDOWS_MORE + WINDOWS_EACH + 1
     assert counted.calls.count("generate") <= counted.calls.count("encode") + WARM_MORE + 1

@@ -2,7 +2,9 @@ import socket
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -123,6 +125,36 @@ def test_too_few_samples_for_speech() -> None:
     file[24:28] = (1).to_bytes(4, "little")
     with pytest.raises(RecordingError, match="1 samples a second"):
         decoded(bytes(file))
+
+
+def test_more_samples_than_any_sound_has() -> None:
+    """What turns a hundred million a second into ours would take a gigabyte and 20 seconds."""
+    file = bytearray(encoded(CLIP))
+    file[24:28] = (100_000_007).to_bytes(4, "little")
+    with pytest.raises(RecordingError, match="100000007 samples a second"):
+        decoded(bytes(file))
+
+
+def test_the_first_track_that_can_be_decoded_counts() -> None:
+    """Telephones put sound of a new kind beside the usual one."""
+    unknown = two_tracks().replace(b"mp4a", b"apac", 1).replace(b"esds", b"free", 1)
+    sound = decoded(unknown)
+    assert len(sound) == pytest.approx(len(CLIP), abs=0.15 * RATE)
+    assert alike(sound) > 0.9
+
+
+def two_tracks() -> bytes:
+    """Noise, then the clip."""
+    file = BytesIO()
+    with av.open(file, "w", format="mp4") as output:
+        streams: Any = [output.add_stream("aac", rate=RATE, layout="mono") for _ in range(2)]
+        for stream, sound in zip(streams, (noise(len(CLIP) / RATE), CLIP), strict=True):
+            frame = av.AudioFrame.from_ndarray(sound[None, :], "fltp", "mono")
+            frame.sample_rate = RATE
+            output.mux(stream.encode(frame))
+        for stream in streams:
+            output.mux(stream.encode(None))
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("scheme", ["file://", ""])

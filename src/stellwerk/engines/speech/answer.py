@@ -1,6 +1,7 @@
 """What was heard, in the form that was asked for."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -29,12 +30,16 @@ class Transcript:
     progress: Progress
     segments: list[Heard] = field(default_factory=list)
 
-    def add(self, heard: Heard) -> str:
+    def add(self, heard: Heard) -> TextDelta:
         """Take in a segment; gives what it adds to the text."""
         before = bool(self.segments)
         self.segments.append(heard)
         text: str = heard.segment.text
-        return text if before else text.lstrip()
+        return TextDelta(
+            delta=text if before else text.lstrip(),
+            logprobs=_logprobs([heard]) if self.job.logprobs else None,
+            usage=self._usage(heard.end),
+        )
 
     @property
     def text(self) -> str:
@@ -51,7 +56,11 @@ class Transcript:
         return msgspec.json.encode(self._json()), JSON
 
     def done(self) -> TextDone:
-        return TextDone(text=self.text, usage=self._usage())
+        return TextDone(text=self.text, logprobs=self._all_logprobs(), usage=self.usage)
+
+    @property
+    def usage(self) -> TranscriptUsage:
+        return self._usage(self.progress.duration)
 
     def _json(self) -> Transcription:
         verbose = self.job.form == "verbose_json"
@@ -60,17 +69,17 @@ class Transcript:
             task=self.job.task,
             language=self.progress.language or "en",
             duration=round(self.progress.duration, 3),
-            usage=self._usage(),
-            logprobs=self._logprobs() if self.job.logprobs else None,
+            usage=self.usage,
+            logprobs=self._all_logprobs(),
             segments=self._segments() if verbose and self.job.segments else None,
             words=self._words() if verbose and self.job.words else None,
         )
 
-    def _usage(self) -> TranscriptUsage:
+    def _usage(self, seconds: float) -> TranscriptUsage:
         tokens = sum(len(heard.segment.tokens) for heard in self.segments)
         return TranscriptUsage(
             type="duration" if self.job.form == "verbose_json" else "tokens",
-            seconds=math.ceil(self.progress.duration),
+            seconds=math.ceil(seconds),
             output_tokens=tokens,
             completion_tokens=tokens,
             total_tokens=tokens,
@@ -96,25 +105,29 @@ class Transcript:
     def _words(self) -> list[Word]:
         return [word for heard in self.segments for word in heard.words]
 
-    def _logprobs(self) -> list[WordLogprob]:
-        return [
-            WordLogprob(
-                token=word.word,
-                logprob=math.log(max(float(word.probability), LEAST_PROBABILITY)),
-                bytes=list(word.word.encode()),
-            )
-            for heard in self.segments
-            for word in heard.segment.words or []
-        ]
+    def _all_logprobs(self) -> list[WordLogprob] | None:
+        return _logprobs(self.segments) if self.job.logprobs else None
 
     def _subtitles(self, point: str, *, numbered: bool) -> str:
         cues = []
         for number, heard in enumerate(self.segments, 1):
             times = f"{clock(heard.start, point)} --> {clock(heard.end, point)}"
             # A blank line would end the cue, and an arrow would be read as its times.
-            text = heard.segment.text.strip().replace("-->", "->")
+            text = " ".join(heard.segment.text.split()).replace("-->", "->")
             cues.append(f"{number}\n{times}\n{text}\n" if numbered else f"{times}\n{text}\n")
         return "\n".join(cues)
+
+
+def _logprobs(segments: Iterable[Heard]) -> list[WordLogprob]:
+    return [
+        WordLogprob(
+            token=word.word,
+            logprob=math.log(max(float(word.probability), LEAST_PROBABILITY)),
+            bytes=list(word.word.encode()),
+        )
+        for heard in segments
+        for word in heard.segment.words or []
+    ]
 
 
 def clock(seconds: float, point: str) -> str:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from stellwerk.engines.speech.errors import LanguageError, NotTogetherError
 from stellwerk.wire.audio import ServerVad, Task, TranscriptionRequest, TranslationRequest
 
+# Codes of languages that Whisper knows by another one.
+NAMED_ELSE = {"nb": "no", "iw": "he", "in": "id", "ji": "yi", "jv": "jw", "fil": "tl", "cmn": "zh"}
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -90,6 +93,7 @@ def _language(given: str | None, languages: list[str]) -> str | None:
     if given is None:
         return None
     code = given.strip().lower().replace("_", "-").partition("-")[0]
+    code = NAMED_ELSE.get(code, code)
     if code not in languages:
         raise LanguageError(given, languages)
     return code

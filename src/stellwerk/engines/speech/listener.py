@@ -76,7 +76,7 @@ class Listener:
         """The segments in order, as they are understood; `progress` tells the rest."""
         progress.language = job.language
         progress.context = job.prompt
-        progress.whole = await self._decode(told_length, job.file)
+        progress.whole = await self._length(job.file, longest)
         parts = stretches(job.file, longest)
         # Decoding is cheap beside the model, so it may run while the model works for others.
         while (stretch := await self._decode(next, parts, None)) is not None:
@@ -88,6 +88,19 @@ class Listener:
             heard = await self._run(self._begin, stretch, spoken, job, progress)
             while (segment := await self._run(next, heard, None)) is not None:
                 yield segment
+
+    async def _length(self, file: bytes, longest: float) -> float:
+        """Seconds. What is too long shall be refused now, and not after hours of work.
+
+        Where a file says too much, or nothing, all of it is decoded: only that can be trusted.
+        """
+        told = await self._decode(told_length, file)
+        if told is not None and told <= longest:
+            return told
+        parts, end = stretches(file, longest), 0.0
+        while (stretch := await self._decode(next, parts, None)) is not None:
+            end = stretch.end
+        return end
 
     async def _decode(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._decoder, work, *arguments)

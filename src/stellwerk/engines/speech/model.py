@@ -35,6 +35,8 @@ class Model(WhisperModel):  # type: ignore[misc]  # the library has no types
         """Raises `OSError`, `RuntimeError` or `ValueError` when the weights cannot be loaded."""
         super().__init__(directory, device="cpu", compute_type="int8", cpu_threads=threads)
         self.feature_extractor = Features(**self.feat_kwargs)
+        # A caller's prompt is text, also where it spells the tokens that steer the model.
+        self.hf_tokenizer.encode_special_tokens = True
         self.windows_left = self.warm_left = 0
         self._encoded: tuple[npt.NDArray[np.float32], Any] | None = None
 

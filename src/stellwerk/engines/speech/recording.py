@@ -22,6 +22,8 @@ RATE = 16_000
 STRETCH = 300
 # Samples a second, at least. From fewer, a small file would become a sound that fills the memory.
 SLOWEST = 1000
+# And at most: what turns them into ours grows with the ratio, to gigabytes.
+FASTEST = 1_000_000
 # A playlist names files and addresses, and FFmpeg would open them: with no protocol it cannot.
 ALONE = {"protocol_whitelist": "none"}
 # The end of a stretch in which its cut is looked for, and how long a quiet moment is.
@@ -94,9 +96,7 @@ def _pieces(file: bytes) -> Iterator[Sound]:
         raise RecordingError("the file is empty.")
     try:
         with _opened(file) as container:
-            if not container.streams.audio:
-                raise RecordingError("the file has no sound track.")
-            for made in _resampled(_frames(container)):
+            for made in _resampled(_frames(container, _track(container))):
                 yield made.to_ndarray()[0].astype(np.float32) / 32768
     except (av.error.FFmpegError, ValueError) as error:
         raise RecordingError("it is not a recording that can be read, or is damaged.") from error
@@ -113,12 +113,22 @@ def _resampled(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
 def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:
     if frame.sample_rate < SLOWEST:
         raise RecordingError(f"it has {frame.sample_rate} samples a second, too few for speech.")
+    if frame.sample_rate > FASTEST:
+        raise RecordingError(f"it has {frame.sample_rate} samples a second, more than any sound.")
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
-def _frames(container: Any) -> Iterator[av.AudioFrame]:
+def _track(container: Any) -> Any:
+    """The first that can be decoded: telephones put one beside it that FFmpeg does not know."""
+    tracks = container.streams.audio
+    if not tracks:
+        raise RecordingError("the file has no sound track.")
+    return next((track for track in tracks if track.codec_context is not None), tracks[0])
+
+
+def _frames(container: Any, track: Any) -> Iterator[av.AudioFrame]:
     """The frames that can be decoded; what is damaged in the middle is passed over."""
-    for packet in _packets(container):
+    for packet in _packets(container, track):
         with suppress(av.error.FFmpegError):
             for frame in packet.decode():
                 # Damaged files have times that go back, which the resampler refuses.
@@ -126,8 +136,8 @@ def _frames(container: Any) -> Iterator[av.AudioFrame]:
                 yield frame
 
 
-def _packets(container: Any) -> Iterator[Any]:
+def _packets(container: Any, track: Any) -> Iterator[Any]:
     """Packets to the end, or as far as the file goes where it was cut off."""
-    packets = container.demux(container.streams.audio[0])
+    packets = container.demux(track)
     with suppress(av.error.FFmpegError):
         yield from packets

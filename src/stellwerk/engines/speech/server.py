@@ -3,18 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+import msgspec
 from aiohttp import web
 
 from stellwerk.base.errors import StellwerkError
-from stellwerk.engines.host import Interim, Orders, application
+from stellwerk.engines.host import Interim, Orders, application, read_form
 from stellwerk.engines.speech.answer import Transcript, event
 from stellwerk.engines.speech.job import Job, transcription, translation
 from stellwerk.engines.speech.listener import Heard, Listener, Progress
 from stellwerk.engines.speech.memory import share_memory_between_threads
 from stellwerk.engines.speech.spec import names, options_of
-from stellwerk.wire.audio import TextDelta, TranscriptionRequest, TranslationRequest
+from stellwerk.ports.sink import TOLD_USAGE
+from stellwerk.wire.audio import TranscriptionRequest, TranslationRequest
 from stellwerk.wire.errors import error_event
-from stellwerk.wire.form import decode_form, read_parts
+from stellwerk.wire.form import decode_form
 
 EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 
@@ -26,13 +28,13 @@ async def load(orders: Orders) -> web.Application:
     listener = Listener(names(orders.files), orders.threads, options.beam_size)
 
     async def transcriptions(request: web.Request) -> web.StreamResponse:
-        parts = read_parts(await request.read(), request.headers.get("Content-Type", ""))
-        job = transcription(decode_form(parts, TranscriptionRequest), listener.languages)
+        asked = decode_form(await read_form(request), TranscriptionRequest)
+        job = transcription(asked, listener.languages)
         return await _answer(request, listener, job, options.longest)
 
     async def translations(request: web.Request) -> web.StreamResponse:
-        parts = read_parts(await request.read(), request.headers.get("Content-Type", ""))
-        job = translation(decode_form(parts, TranslationRequest), listener.languages)
+        asked = decode_form(await read_form(request), TranslationRequest)
+        job = translation(asked, listener.languages)
         return await _answer(request, listener, job, options.longest)
 
     async def close(_: web.Application) -> None:
@@ -58,7 +60,13 @@ async def _answer(
             transcript.add(heard)
             interim.tell(heard.end, progress.whole)
     body, content_type = transcript.body()
-    return web.Response(body=body, content_type=content_type, charset=_charset(content_type))
+    return web.Response(
+        body=body,
+        content_type=content_type,
+        charset=_charset(content_type),
+        # Where the body has no place for it.
+        headers={TOLD_USAGE.decode(): msgspec.json.encode(transcript.usage).decode()},
+    )
 
 
 def _charset(content_type: str) -> str | None:
@@ -74,9 +82,9 @@ async def _stream(
     await response.prepare(request)
     try:
         if first is not None:
-            await response.write(event(TextDelta(delta=transcript.add(first))))
+            await response.write(event(transcript.add(first)))
         async for heard in segments:
-            await response.write(event(TextDelta(delta=transcript.add(heard))))
+            await response.write(event(transcript.add(heard)))
     except StellwerkError as error:
         await response.write(error_event(error))
     else:
