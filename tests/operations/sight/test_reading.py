@@ -30,15 +30,19 @@ def test_rows_with_places() -> None:
 
 def test_what_stands_below_each_other() -> None:
     """Bars with values above and names below, and a table's columns under their heads."""
-    bars = [region("474", 20, 50), region("934", 200, 20), region("Ulm", 20, 99)]
+    bars = [region("Trains", 20, 5), region("474", 20, 50), region("934", 200, 20)]
+    bars.append(region("Ulm", 20, 99))
     page = OcrPage(markdown="", regions=[*bars, region("Görlitz", 200, 99)])
     told = words(PICTURE, page, "Image", closely=True)
     assert "Below each other: Ulm: 474; Görlitz: 934." in told
     heads = [region("Jan", 20, 20), region("Feb", 200, 20), region("1,50", 20, 50)]
-    rest = [region("2 kg", 200, 50), region("7,25", 20, 80), region("net", 200, 80)]
+    rest = [region("2 kg", 200, 50), region("7,25", 20, 80), region("net", 200, 120)]
+    rest += [region("gross", 20, 120), region("net", 20, 150)]
     page = OcrPage(markdown="", regions=[*heads, *rest])
     told = words(PICTURE, page, "Image", closely=True)
-    assert "Below each other: Jan: 1,50, 7,25; Feb / 2 kg / net." in told
+    assert "Below each other: Jan: 1,50, 7,25; net: 2 kg." in told
+    words_only = OcrPage(markdown="", regions=[heads[0], rest[2], heads[1], *rest[3:]])
+    assert "Below each other" not in words(PICTURE, words_only, "Image", closely=True)
 
 
 def test_a_reader_that_tells_no_places() -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import msgspec
 
@@ -136,7 +137,7 @@ def _rows(regions: Sequence[OcrRegion]) -> list[list[OcrRegion]]:
 
 
 def _columns(regions: Sequence[OcrRegion]) -> list[str]:
-    """What stands centred below each other: the bars of a chart, the columns of a table."""
+    """Names and figures centred below each other: bars of a chart, columns of a table."""
     columns: list[list[OcrRegion]] = []
     for region in regions:
         for column in columns:
@@ -145,21 +146,29 @@ def _columns(regions: Sequence[OcrRegion]) -> list[str]:
                 break
         else:
             columns.append([region])
-    told = [column for column in columns if len(column) > 1]
-    if len(told) < FEWEST_COLUMNS:
+    pairs = [pair for column in columns if (pair := _pair([region.text for region in column]))]
+    if len(pairs) < FEWEST_COLUMNS:
         return []
-    pairs = (_pair([region.text for region in column]) for column in told)
     return ["Below each other: " + "; ".join(pairs) + "."]
 
 
-def _pair(texts: list[str]) -> str:
-    """A name with its figures, as a bar has it below, and a table's column above."""
-    figures = [any(map(str.isdigit, text)) for text in texts]
-    if not figures[-1] and all(figures[:-1]):
-        return f"{texts[-1]}: {', '.join(texts[:-1])}"
-    if not figures[0] and all(figures[1:]):
-        return f"{texts[0]}: {', '.join(texts[1:])}"
-    return " / ".join(texts)
+def _pair(texts: list[str]) -> str | None:
+    """A name with the figures next to it: above it as a bar has them, below it as in a table.
+
+    What else stands there, such as the title above a bar, does not belong to it.
+    """
+    if not _is_figure(texts[-1]):
+        above = list(takewhile(_is_figure, reversed(texts[:-1])))
+        if above:
+            return f"{texts[-1]}: {', '.join(reversed(above))}"
+    below = list(takewhile(_is_figure, texts[1:]))
+    if below and not _is_figure(texts[0]):
+        return f"{texts[0]}: {', '.join(below)}"
+    return None
+
+
+def _is_figure(text: str) -> bool:
+    return any(map(str.isdigit, text))
 
 
 def _centre(region: OcrRegion) -> float:
