@@ -29,20 +29,19 @@ PARTS = ("texts", "pages", "patches", "ingest")
 SIZES = (250, 500, 1000, 2000)
 
 
-async def searched(options: argparse.Namespace, parts: set[str], data_dir: Path) -> list[Row]:
-    rows = []
+async def search(options: argparse.Namespace, parts: set[str], data_dir: Path) -> None:
+    """Print the rows of each part when it is done: all of them take long."""
     async with open_database(Settings(data_dir=data_dir)) as database:
         await prepare(database)
         if parts & {"texts", "pages"}:
             known = await asyncio.to_thread(vectors, options.texts, options.weights)
         if "texts" in parts:
-            rows += await chunks.measure(database, known, options.large, options.queries)
+            print_rows(await chunks.measure(database, known, options.large, options.queries))
         if "pages" in parts:
             given = (options.pages, options.vectors, options.queries)
-            rows += await maxsim.regions(database, known, *given)
+            print_rows(await maxsim.regions(database, known, *given))
         if "patches" in parts:
-            rows += await maxsim.patches(database, options.sizes, min(options.queries, 40))
-    return rows
+            print_rows(await maxsim.patches(database, options.sizes, min(options.queries, 40)))
 
 
 def print_rows(rows: list[Row]) -> None:
@@ -79,7 +78,7 @@ def main() -> None:
     if parts - {"ingest"}:
         with tempfile.TemporaryDirectory(prefix="stellwerk-bench-") as directory:
             Path(directory).chmod(0o711)
-            print_rows(asyncio.run(searched(options, parts, Path(directory))))
+            asyncio.run(search(options, parts, Path(directory)))
     if "ingest" in parts:
         print_table(asyncio.run(ingesting.measure(options.weights, options.rounds)))
     print("load average:", *(f"{load:.1f}" for load in os.getloadavg()))
