@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from stellwerk.features.queue.errors import NotYetError
+from stellwerk.features.queue.types import Job
 from stellwerk.features.stores.index import Chunk, Index, Task
 from stellwerk.worker.verdict import Again, verdict
 from tests.coloured_texts import coloured
@@ -115,13 +116,18 @@ async def test_what_a_file_is_put_into_is_being_deleted(web: Web, table: str) ->
     assert (await asked).status_code == 404
 
 
-async def test_the_same_bytes_at_once(web: Web) -> None:
-    """The one that was begun later waits for the other, and takes over what it made."""
+async def begun_twice(web: Web) -> tuple[list[str], list[Job]]:
+    """Two stores with the same file, and the claimed requests that put it into them."""
     stores = [(await make(web))["id"] for _ in range(2)]
     file = await upload(web, "a.txt", GERMAN.encode())
     for store in stores:
         await put(web, store, file)
-    first, second = await claimed(web, 2)
+    return stores, await claimed(web, 2)
+
+
+async def test_the_same_bytes_at_once(web: Web) -> None:
+    """The one that was begun later waits for the other, and takes over what it made."""
+    stores, (first, second) = await begun_twice(web)
     async with web.hub.database.begin() as connection:
         await connection.execute(text("update requests set started_at = created_at"))
     with pytest.raises(NotYetError) as told:
@@ -137,11 +143,7 @@ async def test_the_same_bytes_at_once(web: Web) -> None:
 
 
 async def test_the_same_bytes_when_the_first_fails(web: Web) -> None:
-    stores = [(await make(web))["id"] for _ in range(2)]
-    file = await upload(web, "a.txt", GERMAN.encode())
-    for store in stores:
-        await put(web, store, file)
-    _, second = await claimed(web, 2)
+    stores, (_, second) = await begun_twice(web)
     await web.client.delete(f"/v1/vector_stores/{stores[0]}")
     await attempt(web, second, 1)
     assert (await search(web, stores[1], "Weiche"))[0]["content"][0]["text"] == GERMAN
