@@ -1,21 +1,36 @@
 """Large stores: an index of their own, which finds what a comparison of all finds."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pgvector import HalfVector
-from sqlalchemy import text
+from sqlalchemy import ClauseElement, Executable, Select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
 
 from stellwerk.data.database import Database
 from stellwerk.features.stores import finding, large
 from stellwerk.features.stores.finding import Chunks
 from stellwerk.features.stores.large import keep_indexes, look_exactly
+from stellwerk.features.stores.pages import _candidates
 from stellwerk.features.stores.query import HybridWeights
 
 STORE, OTHER = "vs_" + "a" * 32, "vs_" + "b" * 32
 WIDTH, ROWS = 32, 3000
 MEANING = HybridWeights(embedding_weight=1, text_weight=0)
 INDEXES = "select indexname from pg_indexes where indexname like 'hnsw_%'"
+
+# Pages with one vector each: those of the chunks.
+PAGES = """
+insert into vector_store_pages (store_id, file_id, page, picture, picture_bytes, vectors)
+select store_id, file_id, page, 'x/0', 1, '' from vector_store_chunks
+"""
+PAGE_VECTORS = """
+insert into vector_store_page_vectors (page_id, store_id, file_id, embedding)
+select p.id, store_id, file_id, embedding
+from vector_store_pages p join vector_store_chunks using (store_id, file_id, page)
+"""
 
 SOUND = """
 select relname from pg_class join pg_index on indexrelid = oid
@@ -42,8 +57,9 @@ async def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Databas
         for store in (STORE, OTHER):
             await connection.execute(
                 text(
-                    "insert into vector_stores (id, project_id, metadata, model, width)"
-                    " values (:id, 'p', '{}', 'm', :width)"
+                    "insert into vector_stores"
+                    " (id, project_id, metadata, model, width, vision_width)"
+                    " values (:id, 'p', '{}', 'm', :width, :width)"
                 ),
                 {"id": store, "width": WIDTH},
             )
@@ -98,20 +114,37 @@ async def test_the_index_finds_the_same(filled: Database, name: str | None) -> N
         assert all(page % 2 for one in found for page in one)
 
 
+class Explained(Executable, ClauseElement):
+    """The plan of a statement in place of its rows."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
+
+
+@compiles(Explained)
+def _explained(element: Explained, compiler: Any, **more: Any) -> str:
+    return f"explain {compiler.process(element.statement, **more)}"
+
+
 async def test_it_is_used(filled: Database) -> None:
-    """What the search asks is what the index answers: PostgreSQL takes it for the order."""
-    await keep_indexes(filled)
+    """Also by the whole search, of which PostgreSQL thinks that it needs nearly every row."""
     async with filled.begin() as connection:
-        await connection.execute(text("analyze vector_store_chunks"))
-        await large.look_widely(connection, 100)
-        plan = await connection.scalars(
-            text(
-                "explain select id from vector_store_chunks where store_id = '" + STORE + "' "
-                f"order by embedding::halfvec({WIDTH}) <=> '{HalfVector([1.0] * WIDTH).to_text()}' "
-                "limit 10"
-            )
-        )
-        assert any("hnsw_chunks_" in line for line in plan)
+        for statement in (PAGES, PAGE_VECTORS):
+            await connection.execute(text(statement))
+    await keep_indexes(filled)
+    searches = {
+        "hnsw_chunks_": finding._search(STORE, "x", [1.0] * WIDTH, None, MEANING),
+        "hnsw_pages_": _candidates(STORE, np.ones((1, WIDTH), np.float32), None),
+    }
+    async with filled.begin() as connection:
+        for kind in large.KINDS:
+            await connection.execute(text(f"analyze {kind.table.name}"))
+        await large.look_widely(connection, 600, filtered=False)
+        for index, search in searches.items():
+            plan = await connection.scalars(Explained(search))
+            assert any(index in line for line in plan)
 
 
 async def test_it_goes_with_its_store(filled: Database) -> None:
@@ -156,9 +189,9 @@ async def test_a_filter_for_what_is_far_away(
     exact = await pages(filled, question, "odd")
     await keep_indexes(filled)
 
-    async def by_index(connection: AsyncConnection, nearest: int) -> None:
+    async def by_index(connection: AsyncConnection, nearest: int, *, filtered: bool) -> None:
         """So few rows would be compared anyway."""
-        await large.look_widely(connection, nearest)
+        await large.look_widely(connection, nearest, filtered=filtered)
         await connection.execute(text("set local enable_seqscan = off"))
         await connection.execute(text("set local enable_bitmapscan = off"))
         await connection.execute(text("set local enable_sort = off"))

@@ -55,7 +55,7 @@ class Chunks:
         """The best chunks, each with its id. Raises `FilterError`."""
         statement = _search(store_id, query, vector, filters, weights).limit(limit)
         async with self.database.begin() as connection:
-            await look_widely(connection, NEAREST)
+            await look_widely(connection, NEAREST, filtered=filters is not None)
             rows = (await connection.execute(statement)).all()
             if filters is not None and weights.embedding_weight:
                 looked = rows[0].looked if rows else 0

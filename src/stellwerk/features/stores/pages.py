@@ -180,7 +180,7 @@ class Pages:
     ) -> list[FoundPage]:
         """The best pages. Raises `FilterError`."""
         async with self._database.begin() as connection:
-            await look_widely(connection, nearest(question))
+            await look_widely(connection, nearest(question), filtered=filters is not None)
             statement = _candidates(store_id, question, filters)
             rows = (await connection.execute(statement)).all()
             if filters is not None:
