@@ -11,10 +11,11 @@ SETTINGS = {
     # was: those that decode, listen and multiply take turns, and would keep 100 MB and more each.
     M_ARENA_MAX: 1,
     # What was given back stays there for the next. The system would hand out every buffer of a
-    # window anew, zeroed and page by page: a twentieth of all the work.
-    M_TRIM_THRESHOLD: 256 * MIB,
-    M_TOP_PAD: 64 * MIB,
-    M_MMAP_THRESHOLD: 32 * MIB,
+    # window anew, zeroed and page by page: a twentieth of all the work. A long file is larger than
+    # such buffers, and would tear holes.
+    M_TRIM_THRESHOLD: 128 * MIB,
+    M_TOP_PAD: 32 * MIB,
+    M_MMAP_THRESHOLD: 8 * MIB,
 }
 
 
