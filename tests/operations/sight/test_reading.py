@@ -19,13 +19,13 @@ def region(text: str, left: float, top: float) -> OcrRegion:
 def test_rows_with_places() -> None:
     lines = [region("Summe", 20, 100), region("12,50 EUR", 300, 103), region("Danke!", 20, 140)]
     page = OcrPage(markdown="", regions=lines, colors=WHITE)
-    assert words(PICTURE, page, "Image", closely=True).splitlines() == [
+    assert words(PICTURE, page, "Image", places=True).splitlines() == [
         HEAD,
         "(20,100) Summe  (300,103) 12,50 EUR",
         "(20,140) Danke!",
         "End of Image.]",
     ]
-    assert "Summe  12,50 EUR\nDanke!" in words(PICTURE, page, "Image", closely=False)
+    assert "Summe: 12,50 EUR\nDanke!" in words(PICTURE, page, "Image", places=False)
 
 
 def test_what_stands_below_each_other() -> None:
@@ -33,21 +33,21 @@ def test_what_stands_below_each_other() -> None:
     bars = [region("Trains", 20, 5), region("474", 20, 50), region("934", 200, 20)]
     bars.append(region("Ulm", 20, 99))
     page = OcrPage(markdown="", regions=[*bars, region("Görlitz", 200, 99)])
-    told = words(PICTURE, page, "Image", closely=True)
-    assert "Below each other: Ulm: 474; Görlitz: 934." in told
+    told = words(PICTURE, page, "Image", places=False)
+    assert "What stands below each other:\nUlm: 474\nGörlitz: 934\n" in told
     heads = [region("Jan", 20, 20), region("Feb", 200, 20), region("1,50", 20, 50)]
     rest = [region("2 kg", 200, 50), region("7,25", 20, 80), region("net", 200, 120)]
     rest += [region("gross", 20, 120), region("net", 20, 150)]
     page = OcrPage(markdown="", regions=[*heads, *rest])
-    told = words(PICTURE, page, "Image", closely=True)
-    assert "Below each other: Jan: 1,50, 7,25; net: 2 kg." in told
+    told = words(PICTURE, page, "Image", places=False)
+    assert "What stands below each other:\nJan: 1,50, 7,25\nnet: 2 kg\n" in told
     words_only = OcrPage(markdown="", regions=[heads[0], rest[2], heads[1], *rest[3:]])
-    assert "Below each other" not in words(PICTURE, words_only, "Image", closely=True)
+    assert "below each other" not in words(PICTURE, words_only, "Image", places=False)
 
 
 def test_a_reader_that_tells_no_places() -> None:
     page = OcrPage(markdown="# Bill\n\nSum: 3")
-    told = words(PICTURE, page, "Image 2 of 3", closely=True)
+    told = words(PICTURE, page, "Image 2 of 3", places=True)
     assert told.splitlines() == [
         "[Image 2 of 3: PNG, 400 x 300 pixels. The text in it, row by row:",
         "# Bill",
@@ -57,7 +57,7 @@ def test_a_reader_that_tells_no_places() -> None:
 
 
 def test_a_picture_without_text_says_so() -> None:
-    told = words(PICTURE, OcrPage(markdown=" \n", colors=WHITE), "Image", closely=True)
+    told = words(PICTURE, OcrPage(markdown=" \n", colors=WHITE), "Image", places=False)
     assert "PNG, 400 x 300 pixels; colours white 93%" in told
     assert "holds no text" in told
     assert "not known" in told

@@ -93,35 +93,40 @@ def _page(told: bytes, reader: str) -> OcrPage:
     return pages[0] if pages else OcrPage(markdown="")
 
 
-def words(picture: Picture, page: OcrPage, name: str, *, closely: bool) -> str:
-    """The picture as a text that a model can answer from; `closely`: with places."""
+def words(picture: Picture, page: OcrPage, name: str, *, places: bool) -> str:
+    """The picture as a text that a model can answer from.
+
+    `places`: where each piece stands, too. Small models take such numbers for what is asked of.
+    """
     known = [f"{picture.form}, {picture.width} x {picture.height} pixels"]
     if page.colors:
         known.append("colours " + ", ".join(f"{one.name} {one.share:.0%}" for one in page.colors))
     head = f"[{name}: {'; '.join(known)}."
-    lines = _lines(page, closely=closely)
+    lines = _lines(page, places=places)
     if not lines:
         return (
             f"{head} It holds no text that could be read. What else it shows is not known here: "
             "only its size and colours are.]"
         )
-    lines += _columns(page.regions) if closely else []
-    places = " behind its place (x, y in pixels from the top left)" if page.regions else ""
-    told = f"The text in it, row by row{places if closely else ''}:"
-    return "\n".join([f"{head} {told}", *lines, f"End of {name}.]"])
+    behind = " behind its place (x, y in pixels from the top left)" if places else ""
+    told = f"The text in it, row by row{behind if page.regions else ''}:"
+    return "\n".join([f"{head} {told}", *lines, *_columns(page.regions), f"End of {name}.]"])
 
 
-def _lines(page: OcrPage, *, closely: bool) -> list[str]:
+def _lines(page: OcrPage, *, places: bool) -> list[str]:
     if not page.regions:
         return [line for line in page.markdown.splitlines() if line.strip()]
-    return [
-        "  ".join(_piece(region, closely=closely) for region in row) for row in _rows(page.regions)
-    ]
+    return [_placed_row(row) if places else _row(row) for row in _rows(page.regions)]
 
 
-def _piece(region: OcrRegion, *, closely: bool) -> str:
-    left, top, *_ = region.box
-    return f"({left:.0f},{top:.0f}) {region.text}" if closely else region.text
+def _placed_row(row: Sequence[OcrRegion]) -> str:
+    return "  ".join(f"({one.box[0]:.0f},{one.box[1]:.0f}) {one.text}" for one in row)
+
+
+def _row(row: Sequence[OcrRegion]) -> str:
+    texts = [region.text for region in row]
+    named = len(texts) == 2 and _is_figure(texts[1]) and not _is_figure(texts[0])
+    return (": " if named else "  ").join(texts)
 
 
 def _rows(regions: Sequence[OcrRegion]) -> list[list[OcrRegion]]:
@@ -149,7 +154,7 @@ def _columns(regions: Sequence[OcrRegion]) -> list[str]:
     pairs = [pair for column in columns if (pair := _pair([region.text for region in column]))]
     if len(pairs) < FEWEST_COLUMNS:
         return []
-    return ["Below each other: " + "; ".join(pairs) + "."]
+    return ["What stands below each other:", *pairs]
 
 
 def _pair(texts: list[str]) -> str | None:

@@ -101,7 +101,7 @@ class Sight:
                 asker, call.principal, picture, call.request_id, shown.param, closely=closely
             )
             name = f"Image {number + 1} of {len(pictures)}" if many else "Image"
-            text = words(picture, page, name, closely=closely)
+            text = words(picture, page, name, places=shown.detail == "high")
             shown.tell(conversation.text_kind, text)
 
     def _able(self, models: Models, model: Model, principal: Principal, param: str) -> str:
