@@ -1,5 +1,7 @@
 """A picture as the text that a model is given."""
 
+import pytest
+
 from stellwerk.operations.sight.picture import Picture
 from stellwerk.operations.sight.reading import words
 from stellwerk.wire.ocr import OcrColor, OcrPage, OcrRegion
@@ -43,6 +45,16 @@ def test_what_stands_below_each_other() -> None:
     assert "What stands below each other:\nJan: 1,50, 7,25\nnet: 2 kg\n" in told
     words_only = OcrPage(markdown="", regions=[heads[0], rest[2], heads[1], *rest[3:]])
     assert "below each other" not in words(PICTURE, words_only, "Image", places=False)
+
+
+@pytest.mark.parametrize(("pieces", "places"), [(5, False), (6, True)])
+def test_colours(pieces: int, places: bool) -> None:
+    """Those of a page full of text are told only to who looks closely."""
+    page = OcrPage(markdown="", regions=[region("a", 0, 30 * row) for row in range(pieces)])
+    page.colors = WHITE
+    assert "colours white 93%" in words(PICTURE, page, "Image", places=places)
+    page.regions.append(region("a", 0, 250))
+    assert ("colours" in words(PICTURE, page, "Image", places=places)) is places
 
 
 def test_a_reader_that_tells_no_places() -> None:

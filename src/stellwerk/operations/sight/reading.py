@@ -25,6 +25,8 @@ SMALLEST = 8
 SAME_ROW = 0.5
 # Two lines of a text may well be centred alike; fewer columns than this are no chart.
 FEWEST_COLUMNS = 2
+# Pieces of text up to which a picture may be a sign or a photo, whose colours are asked for.
+FEW = 5
 DOCUMENT = "document.image_url"
 
 
@@ -96,10 +98,11 @@ def _page(told: bytes, reader: str) -> OcrPage:
 def words(picture: Picture, page: OcrPage, name: str, *, places: bool) -> str:
     """The picture as a text that a model can answer from.
 
-    `places`: where each piece stands, too. Small models take such numbers for what is asked of.
+    `places`: where each piece stands, too, and the colours also of a page full of text. Small
+    models take such numbers for the ones that they are asked for.
     """
     known = [f"{picture.form}, {picture.width} x {picture.height} pixels"]
-    if page.colors:
+    if page.colors and (places or len(page.regions) <= FEW):
         known.append("colours " + ", ".join(f"{one.name} {one.share:.0%}" for one in page.colors))
     head = f"[{name}: {'; '.join(known)}."
     lines = _lines(page, places=places)
