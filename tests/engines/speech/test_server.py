@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from stellwerk.engines.speech.recording import told_length
+from stellwerk.engines.speech.server import LATER
 from stellwerk.wire.form import Part, write_parts
 from tests.engines.child import SECRET, Child, running
 from tests.engines.speech.conftest import FILES, FORM, LONGEST, Client, opened
@@ -244,8 +245,9 @@ async def test_ten_minutes_take_no_more_memory_than_five(engine: Child) -> None:
             answer = await client.heard(file, language="en")
             assert answer["duration"] == pytest.approx(len(clip) * times / RATE, abs=1)
             assert answer["text"].count("Dashwood") >= times - 2
+            await asyncio.sleep(2 * LATER)
             used.append(process.memory_info().rss)
-    assert used[1] < used[0] + 60 * 2**20
+    assert used[1] < used[0] + 60 * 2**20, used
 
 
 @pytest.mark.long
@@ -263,8 +265,9 @@ async def test_an_hour_takes_no_more_memory_than_ten_minutes(weights: Path, tmp_
                 answer = await client.heard(file, language="en")
                 assert answer["duration"] == pytest.approx(60 * minutes_long, abs=1)
                 assert len(words(answer["text"])) > 10 * minutes_long
+                await asyncio.sleep(2 * LATER)
                 used.append(process.memory_info().rss)
-    assert used[1] < used[0] + 60 * 2**20
+    assert used[1] < used[0] + 60 * 2**20, used
 
 
 @pytest.mark.long

@@ -29,3 +29,11 @@ def share_memory_between_threads() -> None:
         if mallopt is not None:
             for name, value in SETTINGS.items():
                 mallopt(name, value)
+
+
+def give_back_memory() -> None:
+    """Give the system what is free, which the settings above would keep."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

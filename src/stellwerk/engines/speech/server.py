@@ -1,5 +1,6 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/translations` in the engine's child process."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -11,13 +12,16 @@ from stellwerk.engines.host import Interim, Orders, application, read_form
 from stellwerk.engines.speech.answer import Transcript, event
 from stellwerk.engines.speech.job import Job, transcription, translation
 from stellwerk.engines.speech.listener import Heard, Listener, Progress
-from stellwerk.engines.speech.memory import share_memory_between_threads
+from stellwerk.engines.speech.memory import give_back_memory, share_memory_between_threads
 from stellwerk.engines.speech.spec import names, options_of
 from stellwerk.ports.sink import TOLD_USAGE
 from stellwerk.wire.audio import TranscriptionRequest, TranslationRequest
 from stellwerk.wire.errors import error_event
 from stellwerk.wire.form import decode_form
 
+# Seconds of sound from which on a request needs more memory than the next will, and seconds after
+# which all that it had is free.
+LONG, LATER = 300, 1
 EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 
 
@@ -52,13 +56,17 @@ async def _answer(
 ) -> web.StreamResponse:
     progress = Progress()
     transcript = Transcript(job, progress)
-    async with aclosing(listener.hear(job, progress, longest)) as segments:
-        if job.stream:
-            return await _stream(request, segments, transcript)
-        interim = Interim(request)
-        async for heard in segments:
-            transcript.add(heard)
-            interim.tell(heard.end, progress.whole)
+    try:
+        async with aclosing(listener.hear(job, progress, longest)) as segments:
+            if job.stream:
+                return await _stream(request, segments, transcript)
+            interim = Interim(request)
+            async for heard in segments:
+                transcript.add(heard)
+                interim.tell(heard.end, progress.whole)
+    finally:
+        if progress.duration > LONG:
+            asyncio.get_running_loop().call_later(LATER, give_back_memory)
     body, content_type = transcript.body()
     return web.Response(
         body=body,
