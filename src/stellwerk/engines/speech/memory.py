@@ -2,8 +2,8 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 
-MIB = 2**20
 # glibc's names of the settings (malloc.h), and what they are set to.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
 SETTINGS = {
@@ -13,27 +13,27 @@ SETTINGS = {
     # What was given back stays there for the next. The system would hand out every buffer of a
     # window anew, zeroed and page by page: a twentieth of all the work. A long file is larger than
     # such buffers, and would tear holes.
-    M_TRIM_THRESHOLD: 128 * MIB,
-    M_TOP_PAD: 32 * MIB,
-    M_MMAP_THRESHOLD: 8 * MIB,
+    M_TRIM_THRESHOLD: 128 * 2**20,
+    M_TOP_PAD: 32 * 2**20,
+    M_MMAP_THRESHOLD: 8 * 2**20,
 }
 
 
-def share_memory_between_threads() -> None:
-    """Let all threads take from one place what any of them gave back.
-
-    Other C libraries know no such settings.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            for name, value in SETTINGS.items():
-                mallopt(name, value)
+def keep_memory() -> None:
+    """Let all threads take from one place what any of them gave back, and keep some of it there."""
+    mallopt = _glibc("mallopt")
+    if mallopt is not None:
+        for name, value in SETTINGS.items():
+            mallopt(name, value)
 
 
 def give_back_memory() -> None:
     """Give the system what is free, which the settings above would keep."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _glibc(name: str) -> Callable[..., int] | None:
+    """A function of glibc; other C libraries know no such settings."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

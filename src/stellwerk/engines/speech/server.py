@@ -12,7 +12,7 @@ from stellwerk.engines.host import Interim, Orders, application, read_form
 from stellwerk.engines.speech.answer import Transcript, event
 from stellwerk.engines.speech.job import Job, transcription, translation
 from stellwerk.engines.speech.listener import Heard, Listener, Progress
-from stellwerk.engines.speech.memory import give_back_memory, share_memory_between_threads
+from stellwerk.engines.speech.memory import give_back_memory, keep_memory
 from stellwerk.engines.speech.spec import names, options_of
 from stellwerk.ports.sink import TOLD_USAGE
 from stellwerk.wire.audio import TranscriptionRequest, TranslationRequest
@@ -28,7 +28,7 @@ EVENTS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 async def load(orders: Orders) -> web.Application:
     """Load the weights; the application answers recordings with them."""
     options = options_of(orders.options)
-    share_memory_between_threads()
+    keep_memory()
     listener = Listener(names(orders.files), orders.threads, options.beam_size)
 
     async def transcriptions(request: web.Request) -> web.StreamResponse:
