@@ -38,13 +38,17 @@ def test_models(client: OpenAI) -> None:
 
 
 def test_chat(client: OpenAI) -> None:
-    response = client.chat.completions.create(model=TINY, messages=HELLO, max_tokens=8)
+    response = client.chat.completions.create(
+        model=TINY, messages=HELLO, max_tokens=8, temperature=0
+    )
     assert response.choices[0].message.content
     assert response.usage is not None
 
 
 def test_completion(client: OpenAI) -> None:
-    answer = client.completions.create(model=TINY, prompt="One, two, three,", max_tokens=4)
+    answer = client.completions.create(
+        model=TINY, prompt="One, two, three,", max_tokens=4, temperature=0
+    )
     assert answer.choices[0].text
 
 
@@ -71,7 +75,9 @@ async def test_many_at_once(server: Server) -> None:
 
 def test_a_stream(client: OpenAI) -> None:
     chunks = list(
-        client.chat.completions.create(model=TINY, messages=HELLO, max_tokens=8, stream=True)
+        client.chat.completions.create(
+            model=TINY, messages=HELLO, max_tokens=8, temperature=0, stream=True
+        )
     )
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert chunks[-1].choices[0].finish_reason == "length"

@@ -100,7 +100,7 @@ def _only(text: str) -> dict[str, Any]:
 
 async def test_both_names_of_the_limit_count(tiny: Client) -> None:
     for name in ("max_tokens", "max_completion_tokens"):
-        answer = await tiny.chat(user("Count to a hundred."), **{name: 3})
+        answer = await tiny.chat(user("Count to a hundred."), temperature=0, **{name: 3})
         assert answer["usage"]["completion_tokens"] == 3
         assert answer["choices"][0]["finish_reason"] == "length"
 
