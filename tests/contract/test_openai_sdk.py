@@ -75,6 +75,7 @@ def test_structured_output(client: OpenAI) -> None:
             "json_schema": {"name": "weather", "schema": schema, "strict": True},
         },
         max_tokens=60,
+        temperature=0,
     )
     assert set(json.loads(answer.choices[0].message.content or "")) == {"city", "rain"}
 
@@ -110,7 +111,9 @@ def test_a_tool_is_called_and_its_result_is_used(client: OpenAI) -> None:
         },
     }
     messages: list[Any] = [{"role": "user", "content": "What's the weather like today in Hamburg?"}]
-    asked = client.chat.completions.create(model=CHAT, messages=messages, tools=[tool])
+    asked = client.chat.completions.create(
+        model=CHAT, messages=messages, tools=[tool], temperature=0
+    )
     calls: Any = asked.choices[0].message.tool_calls
     call = calls[0]
     assert asked.choices[0].finish_reason == "tool_calls"
@@ -121,7 +124,7 @@ def test_a_tool_is_called_and_its_result_is_used(client: OpenAI) -> None:
         {"role": "tool", "tool_call_id": call.id, "content": '{"celsius": 12, "sky": "rain"}'},
     ]
     answered = client.chat.completions.create(
-        model=CHAT, messages=messages, tools=[tool], max_tokens=60
+        model=CHAT, messages=messages, tools=[tool], max_tokens=60, temperature=0
     )
     assert "12" in (answered.choices[0].message.content or "")
 

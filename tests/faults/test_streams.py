@@ -42,7 +42,7 @@ def test_a_client_that_hangs_up_frees_the_slot(server: Server) -> None:
     with client_of(server) as client:
         for _ in range(8):
             stream = client.chat.completions.create(
-                model=TINY, messages=LONG, stream=True, max_tokens=2000
+                model=TINY, messages=LONG, stream=True, max_tokens=2000, temperature=0
             )
             next(iter(stream))
             stream.close()
@@ -64,7 +64,7 @@ def test_an_engine_that_dies_in_mid_stream_ends_it_with_an_error_and_comes_back(
 ) -> None:
     with client_of(server) as client:
         stream = client.chat.completions.create(
-            model=TINY, messages=LONG, stream=True, max_tokens=2000
+            model=TINY, messages=LONG, stream=True, max_tokens=2000, temperature=0
         )
         next(iter(stream))
         engine_of(server).kill()
@@ -122,7 +122,7 @@ def test_a_stop_without_grace_cuts_a_stream_with_an_error(weights: Any, data_dir
     server = start_server(data_dir, weights, STELLWERK_SHUTDOWN_GRACE="0")
     with client_of(server) as client:
         stream = client.chat.completions.create(
-            model=TINY, messages=LONG, stream=True, max_tokens=2000
+            model=TINY, messages=LONG, stream=True, max_tokens=2000, temperature=0
         )
         next(iter(stream))
         assert server.stop() == 0
