@@ -11,8 +11,8 @@ OPERATION = Operation(
     response=RerankAnswer,
     event=None,
     summary="Order texts by relevance",
-    description="Compares a question with each of the texts, closer than vectors can. Models come "
-    "from upstreams; there is no local engine for them.",
+    description="Compares a question with each of the texts. Models of type `RERANK` read both "
+    "together; a local embedding model may be named too, and compares their vectors.",
     example={
         "model": "bge-reranker-v2",
         "query": "How often are the points oiled?",

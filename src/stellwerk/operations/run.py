@@ -160,15 +160,17 @@ class Runner:
         return plan
 
     def _can(self, operation: Operation, model: Model) -> bool:
+        """A local engine may do more than what its models are of a type for."""
         entry = model.entry
-        able = bool(entry.upstreams) or self.engine_does(model, operation.name)
-        return able and entry.type == operation.serves
+        named = bool(entry.upstreams) and entry.type == operation.serves
+        return named or self.engine_does(model, operation.name)
 
     def _routes(self, operation: Operation, model: Model) -> tuple[Route, ...]:
-        """The model's targets, without a local engine that cannot do it."""
+        """The model's targets that can do it: upstreams do what the model's type says."""
+        local = self.engine_does(model, operation.name)
+        remote = model.entry.type == operation.serves
         routes = self.routes(model)
-        if not self.engine_does(model, operation.name):
-            routes = tuple(route for route in routes if not route.local)
+        routes = tuple(route for route in routes if (local if route.local else remote))
         if not routes:
             raise UnavailableError(
                 f"The upstreams of {model.id!r} cannot be asked for {operation.path}: their keys "

@@ -38,7 +38,7 @@ class RerankRequest(msgspec.Struct, kw_only=True):
     ] = None
 
 
-class RerankResult(msgspec.Struct, kw_only=True):
+class RerankResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A text and how relevant it is."""
 
     index: Annotated[int, Meta(ge=0, description="Its place in `documents`.", examples=[0])]

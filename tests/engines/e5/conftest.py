@@ -25,15 +25,19 @@ class Client:
 
     async def post(self, **body: Any) -> dict[str, Any]:
         """The answer of a request that succeeds."""
-        async with self.session.post("/v1/embeddings", json={"model": "e5", **body}) as answer:
-            read: dict[str, Any] = await answer.json()
-            assert answer.status == 200, read
-            return read
+        status, answer = await self.send("/v1/embeddings", **body)
+        assert status == 200, answer
+        return answer
 
     async def refusal(self, **body: Any) -> tuple[int, dict[str, Any]]:
         """Status and error object of a request that is refused."""
-        async with self.session.post("/v1/embeddings", json={"model": "e5", **body}) as answer:
-            return answer.status, (await answer.json())["error"]
+        status, answer = await self.send("/v1/embeddings", **body)
+        return status, answer["error"]
+
+    async def send(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
+        """Status and answer of a request."""
+        async with self.session.post(path, json={"model": "e5", **body}) as answer:
+            return answer.status, await answer.json()
 
 
 @pytest_asyncio.fixture

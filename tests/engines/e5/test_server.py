@@ -151,3 +151,36 @@ def test_a_given_file_is_used(tmp_path: Path) -> None:
     maps = {Path(each.path).name for each in psutil.Process(child.process.pid).memory_maps()}
     assert child.end() == 0
     assert "e5-small-q4.bin" in maps
+
+
+async def test_texts_in_the_order_of_their_likeness(client: Client) -> None:
+    texts = [
+        "Die Kantine öffnet um zwölf.",
+        {"text": "Weichen werden jede Woche geölt."},
+        "query: x",
+    ]
+    body = {"query": "Wie oft ölt man Weichen?", "documents": texts, "return_documents": True}
+    status, answer = await client.send("/v1/rerank", **body)
+    assert status == 200
+    first, *others = answer["results"]
+    assert (first["index"], first["document"]) == (1, texts[1])
+    assert [one["relevance_score"] for one in answer["results"]] == sorted(
+        (one["relevance_score"] for one in answer["results"]), reverse=True
+    )
+    asked = (await client.post(input=body["query"], input_type="query"))["data"][0]["embedding"]
+    read = (await client.post(input="Weichen werden jede Woche geölt."))["data"][0]["embedding"]
+    assert first["relevance_score"] == pytest.approx(np.dot(asked, read), abs=1e-3)
+    assert len(others) == 2
+    assert answer["usage"]["prompt_tokens"] > 20
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [({"query": ""}, "query"), ({"documents": ["a", ""]}, "documents[1]"), ({"top_n": 0}, "top_n")],
+)
+async def test_an_order_s_bad_input_names_the_field(
+    client: Client, wrong: dict[str, object], param: str
+) -> None:
+    body = {"query": "a", "documents": ["b"], **wrong}
+    status, answer = await client.send("/v1/rerank", **body)
+    assert (status, answer["error"]["param"]) == (400, param)

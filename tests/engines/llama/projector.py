@@ -3,19 +3,14 @@
 The form is that of LLaVA: a CLIP of two layers and a perceptron, in GGUF.
 """
 
-import struct
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Tensor = npt.NDArray[np.float32]
+from tests.engines.llama.writing import Tensor, gguf
 
 SIDE, PATCH, WIDTH, HEADS, LAYERS, INNER = 56, 14, 64, 4, 2, 128
-ALIGNMENT = 32
-UINT32, FLOAT32, BOOL, STRING, ARRAY = 4, 6, 7, 8, 9
 
 
 def made_projector(path: Path, embedding: int, seed: int = 7) -> Path:
@@ -66,38 +61,3 @@ def _tensors(embedding: int, chance: np.random.Generator) -> dict[str, Tensor]:
             made[f"v.blk.{layer}.{name}.weight"] = noise(*shape)
             made[f"v.blk.{layer}.{name}.bias"] = noise(shape[0])
     return made
-
-
-def gguf(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
-    """Version 3: counts, key-values, the tensors' places, then their numbers."""
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values))
-    head += b"".join(_text(name) + _value(value) for name, value in values.items())
-    data = b""
-    for name, tensor in tensors.items():
-        shape = tensor.shape[::-1]
-        head += _text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
-        head += struct.pack("<IQ", 0, len(data))
-        data += _padded(tensor.tobytes())
-    return _padded(head) + data
-
-
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % ALIGNMENT)
-
-
-def _text(text: str) -> bytes:
-    return struct.pack("<Q", len(text)) + text.encode()
-
-
-def _value(value: Any) -> bytes:
-    match value:
-        case bool():
-            return struct.pack("<I?", BOOL, value)
-        case int():
-            return struct.pack("<II", UINT32, value)
-        case float():
-            return struct.pack("<If", FLOAT32, value)
-        case str():
-            return struct.pack("<I", STRING) + _text(value)
-        case _:
-            return struct.pack(f"<IIQ{len(value)}f", ARRAY, FLOAT32, len(value), *value)

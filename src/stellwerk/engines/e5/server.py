@@ -1,4 +1,4 @@
-"""`POST /v1/embeddings` in the engine's child process."""
+"""`POST /v1/embeddings` and `/v1/rerank` in the engine's child process."""
 
 import asyncio
 from base64 import b64encode
@@ -9,11 +9,14 @@ from aiohttp import web
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.engines.e5.embedder import Embedder, Vectors
 from stellwerk.engines.e5.spec import describe, weights
-from stellwerk.engines.e5.texts import texts_of
+from stellwerk.engines.e5.texts import compared, texts_of
 from stellwerk.engines.host import Orders, application
+from stellwerk.engines.ranking import ranked
+from stellwerk.engines.ranking import texts_of as documents_of
 from stellwerk.ports.engines import Launch
 from stellwerk.wire.decode import decode
 from stellwerk.wire.embeddings import Embedding, EmbeddingList, EmbeddingRequest, EmbeddingUsage
+from stellwerk.wire.rerank import RerankRequest
 
 
 class DimensionsError(InvalidRequestError):
@@ -42,12 +45,20 @@ async def load(orders: Orders) -> web.Application:
         answer = await asyncio.to_thread(_encode, vectors, counts, orders.model, body)
         return web.Response(body=answer, content_type="application/json")
 
+    async def rerank(request: web.Request) -> web.Response:
+        body = decode(await request.read(), RerankRequest)
+        texts = documents_of(body)
+        vectors, counts = await embedder.embed(compared(body.query, texts))
+        answer = ranked(body, texts, (vectors[1:] @ vectors[0]).tolist(), sum(counts))
+        return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+
     async def close(_: web.Application) -> None:
         embedder.close()
 
     app = application(orders)
     app.on_cleanup.append(close)
     app.router.add_post("/v1/embeddings", embeddings)
+    app.router.add_post("/v1/rerank", rerank)
     return app
 
 

@@ -50,6 +50,6 @@ SPEC = EngineSpec(
     name="e5",
     module="stellwerk.engines.e5",
     serves="EMBEDDING",
-    operations=frozenset({"embeddings"}),
+    operations=frozenset({"embeddings", "rerank"}),
     describe=describe,
 )

@@ -81,6 +81,15 @@ def texts_of(request: EmbeddingRequest) -> list[Text]:
     ]
 
 
+def compared(query: str, documents: list[str]) -> list[Text]:
+    """A question and the texts that may answer it. Raises as `texts_of`."""
+    texts = [
+        _text(f"documents[{place}]", f"passage: {text}", None)
+        for place, text in enumerate(documents)
+    ]
+    return [_text("query", f"query: {query}", None), *texts]
+
+
 def _text(param: str, content: str, input_type: str | None) -> Text:
     # The library takes C strings, which end at a NUL; the model's tokenizer drops NULs anyway.
     content = content.replace("\0", "")

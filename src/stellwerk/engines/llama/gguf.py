@@ -17,6 +17,8 @@ FORMS = ("B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d")
 STRING, ARRAY = 8, 9
 # A list longer than this is a vocabulary: only its length is kept.
 SHORT_LIST = 4096
+# The last layer of a model that reranks has one of these names.
+SCORING = frozenset({"cls.weight", "cls.output.weight"})
 
 Value = int | float | bool | str | list[int | float | bool]
 
@@ -29,11 +31,15 @@ class BrokenWeightsError(InvalidRequestError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Key-values, the lengths of those that are lists, and the number of weights."""
+    """Key-values, the lengths of those that are lists, and the number of weights.
+
+    `ranks` says whether there is a layer that makes one score of a text: the model reranks.
+    """
 
     values: dict[str, Value] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
     parameters: int = 0
+    ranks: bool = False
 
     @property
     def architecture(self) -> str:
@@ -98,7 +104,9 @@ class _Reader:
         header, lengths = dict[str, Value](), dict[str, int]()
         for _ in range(count):
             self.pair(header, lengths)
-        return Header(header, lengths, sum(self.tensor() for _ in range(tensors)))
+        sizes = dict(self.tensor() for _ in range(tensors))
+        ranks = not SCORING.isdisjoint(sizes)
+        return Header(header, lengths, sum(sizes.values()), ranks)
 
     def pair(self, values: dict[str, Value], lengths: dict[str, int]) -> None:
         key, kind = self.string(), self.number("I")
@@ -113,8 +121,8 @@ class _Reader:
         kind, length = self.number("I"), self.number("Q")
         if kind == STRING:
             for _ in range(length):
-                # Without a look at the size: a vocabulary is long, and the next read fails anyway.
-                self.file.seek(self.number("Q"), 1)
+                # Without a look at the place: a vocabulary is long, and the next read fails anyway.
+                self.file.seek(min(self.number("Q"), self.size), 1)
             return length, None
         form = self.form(kind)
         if length > SHORT_LIST:
@@ -122,11 +130,11 @@ class _Reader:
             return length, None
         return length, [self.number(form) for _ in range(length)]
 
-    def tensor(self) -> int:
-        self.string()
+    def tensor(self) -> tuple[str, int]:
+        name = self.string()
         shape = [self.number("Q") for _ in range(self.number("I"))]
         self.skip(4 + 8)
-        return prod(shape)
+        return name, prod(shape)
 
     def number(self, form: str) -> int:
         form = f"<{form}"

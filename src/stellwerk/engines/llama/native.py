@@ -2,7 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ READY_EVERY = 0.05
 LARGE = 2**20
 
 
-def start(weights: Weights, socket: Path, secret: str, threads: int) -> xllamacpp.Server:
+def start(weights: Weights, threads: int, socket: Path, secret: str) -> xllamacpp.Server:
     """Load the weights and listen on `socket`. Raises `RuntimeError` for what cannot be loaded."""
     options = weights.options
     params = xllamacpp.CommonParams()
@@ -34,14 +36,40 @@ def start(weights: Weights, socket: Path, secret: str, threads: int) -> xllamacp
     # Each slot has its own part: four long requests at once cannot take room from each other.
     params.n_ctx, params.kv_unified = weights.context * options.slots, False
     params.n_batch = params.n_ubatch = options.batch
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads or threads
-    params.n_threads_http = WAITERS
     params.cache_ram_mib = options.prompt_cache
     params.use_jinja = True
+    return listening(params, options.threads or threads, socket, secret)
+
+
+def listening(
+    params: xllamacpp.CommonParams, threads: int, socket: Path, secret: str
+) -> xllamacpp.Server:
+    """Load a model and listen on `socket`. Raises `RuntimeError` for what cannot be loaded."""
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.n_threads_http = WAITERS
     params.hostnames, params.api_keys = [str(socket)], [secret]
     params.ui = params.endpoint_slots = params.endpoint_metrics = False
     params.verbosity = 0
     return xllamacpp.Server(params)
+
+
+@asynccontextmanager
+async def running(
+    begin: Callable[[Path, str], xllamacpp.Server], outer: Path
+) -> AsyncIterator["Native"]:
+    """llama.cpp beside the engine's own socket, as `begin` starts it; stopped at the end."""
+    # It wants a name in `.sock`.
+    socket, secret = outer.with_name(f"_{outer.stem}.sock"), secrets.token_urlsafe()
+    socket.unlink(missing_ok=True)
+    server = await asyncio.to_thread(begin, socket, secret)
+    native = Native(socket, secret)
+    try:
+        await native.ready()
+        yield native
+    finally:
+        await native.close()
+        del server
+        socket.unlink(missing_ok=True)
 
 
 class Native:

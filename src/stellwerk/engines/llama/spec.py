@@ -71,7 +71,13 @@ def weights(launch: Launch) -> Weights:
     texts = [path for path in paths if path != projector]
     if not texts:
         raise NoWeightsError(f"The model {launch.model} names no file beside its projector.")
-    return Weights(texts[0], size, read_header(texts[0]), options, projector)
+    header = read_header(texts[0])
+    if header.ranks:
+        raise InvalidRequestError(
+            f"{texts[0].name} scores texts and writes none. Such models run in the engine "
+            'llama-rerank, with `type = "RERANK"`.'
+        )
+    return Weights(texts[0], size, header, options, projector)
 
 
 def _projector(paths: list[Path], options: Options) -> Path | None:
