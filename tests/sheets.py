@@ -102,7 +102,7 @@ def chart(chance: random.Random) -> Sheet:
         draw.text((middle, floor + 24), city, ink, face, anchor="mm")
     draw.line((50, floor, width - 50, floor), ink, 2)
     city = chance.choice(cities)
-    return Sheet(image, f"Welcher Wert steht für {city}?", [city, str(values[city])])
+    return Sheet(image, f"Wie hoch ist der Wert von {city}?", [city, str(values[city])])
 
 
 def scan(chance: random.Random) -> Sheet:

@@ -32,7 +32,7 @@ def test_rows_with_places() -> None:
 
 def test_what_stands_below_each_other() -> None:
     """Bars with values above and names below, and a table's columns under their heads."""
-    bars = [region("Trains", 20, 5), region("474", 20, 50), region("934", 200, 20)]
+    bars = [region("Trains", 20, 5), region("934", 200, 20), region("474", 20, 50)]
     bars.append(region("Ulm", 20, 99))
     page = OcrPage(markdown="", regions=[*bars, region("Görlitz", 200, 99)])
     told = words(PICTURE, page, "Image", places=False)

@@ -145,7 +145,10 @@ def _rows(regions: Sequence[OcrRegion]) -> list[list[OcrRegion]]:
 
 
 def _columns(regions: Sequence[OcrRegion]) -> list[str]:
-    """Names and figures centred below each other: bars of a chart, columns of a table."""
+    """Names and figures centred below each other, from the left: a chart's bars, a table's columns.
+
+    Small models find them more often so than from the highest bar to the lowest.
+    """
     columns: list[list[OcrRegion]] = []
     for region in regions:
         for column in columns:
@@ -154,6 +157,7 @@ def _columns(regions: Sequence[OcrRegion]) -> list[str]:
                 break
         else:
             columns.append([region])
+    columns.sort(key=lambda column: _centre(column[-1]))
     pairs = [pair for column in columns if (pair := _pair([region.text for region in column]))]
     if len(pairs) < FEWEST_COLUMNS:
         return []
