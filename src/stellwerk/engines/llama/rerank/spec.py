@@ -54,7 +54,10 @@ class Weights:
     def footprint(self) -> int:
         """Bytes. A step reads whole texts, and each of its tokens looks at all others."""
         heads = max(self.header.number("attention.head_count", 1), 1)
-        return self.size + OVERHEAD + 4 * heads * self.context**2
+        # Models that read in both directions keep no cache.
+        causal = self.header.values.get(f"{self.header.architecture}.attention.causal", True)
+        cache = self.header.cache_bytes * self.context * self.options.slots if causal else 0
+        return self.size + OVERHEAD + cache + 4 * heads * self.context**2
 
 
 def weights(launch: Launch) -> Weights:
