@@ -21,8 +21,9 @@ NEEDED = ("model.bin", "config.json", "tokenizer.json")
 KNOWN = ("preprocessor_config.json", *NEEDED, "vocabulary.json", "vocabulary.txt")
 # The tokens that one window of 30 seconds can become.
 CONTEXT = 448
-# Beside the weights: Python, the decoders, the work space of one window and five minutes of sound.
-OVERHEAD = 330 * 2**20
+# Beside the weights: Python, the decoders, the work space of one window and five minutes of sound;
+# measured at its peak while it hears an hour.
+OVERHEAD = 440 * 2**20
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
