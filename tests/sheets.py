@@ -19,6 +19,14 @@ PAPERS = ((255, 255, 255), (250, 247, 235), (240, 244, 250))
 BARS = ((200, 40, 40), (40, 90, 190), (40, 140, 60), (220, 130, 20), (120, 60, 160))
 GOODS = ("Lampenschirm", "Weichenöl", "Schwelle", "Signalglas", "Kabeltrommel", "Prüfgerät")
 CITIES = ("Köln", "Lübeck", "Görlitz", "Fürth", "Münster", "Tübingen", "Würzburg", "Nürnberg")
+# What people ask of a bar.
+ASKED = (
+    "Wie hoch ist der Wert von {}?",
+    "Welchen Wert hat {}?",
+    "Welcher Wert steht für {}?",
+    "Wie viele Züge hat {}?",
+    "Wie viele Züge sind es in {}?",
+)
 SENTENCES = (
     "Die Prüfung der Anlage verlief ohne größere Störungen.",
     "Übergänge und Brücken wurden gründlich geölt.",
@@ -102,7 +110,7 @@ def chart(chance: random.Random) -> Sheet:
         draw.text((middle, floor + 24), city, ink, face, anchor="mm")
     draw.line((50, floor, width - 50, floor), ink, 2)
     city = chance.choice(cities)
-    return Sheet(image, f"Wie hoch ist der Wert von {city}?", [city, str(values[city])])
+    return Sheet(image, chance.choice(ASKED).format(city), [city, str(values[city])])
 
 
 def scan(chance: random.Random) -> Sheet:

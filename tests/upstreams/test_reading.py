@@ -178,6 +178,12 @@ def test_a_whole_answer_gets_its_name_and_tells_its_usage() -> None:
     assert told(tokens) == (11, 4, 7, True)
 
 
+def test_a_total_alone_is_what_was_read() -> None:
+    tokens = Tokens()
+    read_whole(whole(results=[], usage={"total_tokens": 21}), "ranker", tokens)
+    assert (tokens.prompt, tokens.completion, tokens.known) == (21, 0, True)
+
+
 def test_a_whole_answer_of_the_right_name_is_the_same_bytes() -> None:
     sent = b'{ "model" : "chat",\n"usage":null}'
     tokens = Tokens()

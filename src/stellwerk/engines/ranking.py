@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from stellwerk.base.errors import InvalidRequestError
 from stellwerk.base.ids import new_id
 from stellwerk.wire.rerank import (
     RerankAnswer,
@@ -12,9 +13,20 @@ from stellwerk.wire.rerank import (
 )
 
 
+class EmptyDocumentError(InvalidRequestError):
+    """There is nothing to compare."""
+
+    code = "empty_input"
+
+
 def texts_of(asked: RerankRequest) -> list[str]:
-    """The documents of a request, as strings."""
-    return [text if isinstance(text, str) else text.text for text in asked.documents]
+    """The documents of a request, as strings. Raises `EmptyDocumentError`."""
+    texts = [text if isinstance(text, str) else text.text for text in asked.documents]
+    for place, text in enumerate(texts):
+        if not text:
+            param = f"documents[{place}]"
+            raise EmptyDocumentError(f"`{param}` is empty.", param=param)
+    return texts
 
 
 def ranked(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from stellwerk.base.prices import Prices, cost
 from stellwerk.features.catalog.types import Model
 from stellwerk.features.usage.types import UsageRow
@@ -43,7 +45,26 @@ class Books:
 
 def estimated(model: Model, call: Call) -> int:
     """Tokens that a model reads, by the size of the body. The bytes of a picture are none."""
-    return 0 if model.entry.type == "OCR" else call.prompt_size // BYTES_A_TOKEN
+    if model.entry.type == "OCR":
+        return 0
+    again = _read_again(call) if model.entry.type == "RERANK" else 0
+    return (call.prompt_size + again) // BYTES_A_TOKEN
+
+
+class Compared(msgspec.Struct):
+    """A question and the texts that it is compared with."""
+
+    query: str = ""
+    documents: list[msgspec.Raw] = []
+
+
+def _read_again(call: Call) -> int:
+    """Bytes of the question for each text but the first: a rerank model reads it with every one."""
+    try:
+        asked = msgspec.json.decode(call.body, type=Compared)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return 0
+    return len(asked.query.encode()) * max(0, len(asked.documents) - 1)
 
 
 class Meter:

@@ -32,6 +32,7 @@ class Usage(msgspec.Struct):
     prompt_tokens_details: _Details | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    total_tokens: int | None = None
     input_tokens_details: _Details | None = None
     seconds: float | None = None
 
@@ -65,8 +66,12 @@ class Tokens:
 
     def take(self, usage: Usage) -> None:
         details = usage.prompt_tokens_details or usage.input_tokens_details
-        self.prompt = _bounded(usage.prompt_tokens or usage.input_tokens)
         self.completion = _bounded(usage.completion_tokens or usage.output_tokens)
+        prompt = usage.prompt_tokens or usage.input_tokens
+        if prompt is None and usage.total_tokens is not None:
+            # As servers of rerank models may say it.
+            prompt = usage.total_tokens - self.completion
+        self.prompt = _bounded(prompt)
         if details is not None:
             self.cached = min(_bounded(details.cached_tokens), self.prompt)
         self.known = True

@@ -15,7 +15,9 @@ class RerankDocument(msgspec.Struct, kw_only=True):
 class RerankRequest(msgspec.Struct, kw_only=True):
     """A question, and the texts that may answer it."""
 
-    model: Annotated[str, Meta(description="Id of a rerank model.", examples=["bge-reranker-v2"])]
+    model: Annotated[
+        str, Meta(description="Id of a model that reranks.", examples=["bge-reranker-v2"])
+    ]
     query: Annotated[
         str, Meta(min_length=1, description="The question.", examples=["How often to oil points?"])
     ]

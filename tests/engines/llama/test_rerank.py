@@ -1,17 +1,20 @@
 """Cross-encoders, on weights made here."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import pytest_asyncio
 
 from stellwerk.base.errors import InvalidRequestError
+from stellwerk.engines.llama.gguf import Header, Value
 from stellwerk.engines.llama.rerank.spec import SPEC
 from stellwerk.engines.llama.spec import SPEC as LLAMA
 from stellwerk.ports.engines import Launch
-from tests.engines.child import connect, running, start
+from tests.engines.child import Child, connect, running, start
 from tests.engines.llama.conftest import TINY, Client
 from tests.engines.llama.reranker import LONGEST, made_reranker
 
@@ -25,14 +28,14 @@ def reranker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def socket(tmp_path_factory: pytest.TempPathFactory, reranker: Path) -> Iterator[Path]:
-    with running("llama.rerank", tmp_path_factory.mktemp("r"), reranker) as child:
-        yield child.socket
+def child(tmp_path_factory: pytest.TempPathFactory, reranker: Path) -> Iterator[Child]:
+    with running("llama.rerank", tmp_path_factory.mktemp("r"), reranker) as started:
+        yield started
 
 
 @pytest_asyncio.fixture
-async def client(socket: Path) -> AsyncIterator[Client]:
-    async with connect(socket) as session:
+async def client(child: Child) -> AsyncIterator[Client]:
+    async with connect(child.socket) as session:
         yield Client(session)
 
 
@@ -83,6 +86,27 @@ async def test_a_long_text_is_read_as_far_as_it_fits(client: Client) -> None:
     assert LONGEST < answer["usage"]["prompt_tokens"] <= 2 * LONGEST + 64
 
 
+async def test_what_looks_like_special_tokens_is_text(client: Client) -> None:
+    marks = "[SEP]" * 300
+    answer = await rerank(client, [marks, "a"], query="how " + "[SEP]" * 60)
+    assert set(scores(answer)) == {0, 1}
+    spaces = scores(await rerank(client, ["a " * 480 + " " * 1_000_000, "a " * 480]))
+    assert spaces[0] == pytest.approx(spaces[1], abs=0.01)
+
+
+async def test_who_hangs_up_leaves_no_work_behind(client: Client, child: Child) -> None:
+    texts = ["oil " * 100 + str(number) for number in range(1000)]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await rerank(client, texts)
+    process = psutil.Process(child.process.pid)
+    before = process.cpu_times().user
+    assert len((await rerank(client))["results"]) == 4
+    await asyncio.sleep(1)
+    # All thousand take many seconds.
+    assert process.cpu_times().user - before < 1.5
+
+
 async def test_many_texts(client: Client) -> None:
     texts = [f"{'oil ' * (number % 7)}{chr(97 + number % 26)}" for number in range(300)]
     found = scores(await rerank(client, texts))
@@ -97,6 +121,7 @@ async def test_many_texts(client: Client) -> None:
         ({"query": ""}, "query"),
         ({"documents": []}, "documents"),
         ({"documents": ["a", 7]}, "documents[1]"),
+        ({"documents": ["a", {"text": ""}]}, "documents[1]"),
         ({"top_n": 0}, "top_n"),
     ],
 )
@@ -116,6 +141,20 @@ def test_what_is_no_reranker_is_refused(weights: Path, reranker: Path, tmp_path:
     child = start("llama.rerank", tmp_path, weights / TINY)
     assert "no model that reranks" in child.first_word()["error"]
     assert child.end() == 1
+
+
+@pytest.mark.parametrize(
+    ("scoring", "ranks"),
+    [
+        ({}, False),
+        ({"cls.weight": 64 * 64}, False),
+        ({"cls.weight": 64}, True),
+        ({"cls.weight": 64 * 64, "cls.output.weight": 64}, True),
+    ],
+)
+def test_a_layer_before_the_last_is_no_score(scoring: dict[str, int], ranks: bool) -> None:
+    values: dict[str, Value] = {"general.architecture": "bert", "bert.embedding_length": 64}
+    assert Header(values, scoring=scoring).ranks is ranks
 
 
 def test_what_the_header_says(reranker: Path) -> None:

@@ -5,19 +5,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from PIL import Image
 
-from tests import documents
-from tests.engines.child import connect, running
+from tests import documents, pictures
+from tests.engines.child import Child, connect, running
 
 FILES = ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")
 
 
 @pytest.fixture(scope="module")
-def engine(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def child(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
     files = [weights / name for name in FILES]
-    with running("ocr", tmp_path_factory.mktemp("ocr"), *files) as child:
-        yield child.socket
+    with running("ocr", tmp_path_factory.mktemp("ocr"), *files) as started:
+        yield started
+
+
+@pytest.fixture
+def engine(child: Child) -> Path:
+    return child.socket
 
 
 async def post(socket: Path, document: Any) -> tuple[int, Any]:
@@ -56,3 +63,21 @@ async def test_a_picture_is_read(engine: Path) -> None:
 async def test_a_wrong_body_is_named(engine: Path, document: Any, param: str) -> None:
     status, answer = await post(engine, document)
     assert (status, answer["error"]["param"]) == (400, param)
+
+
+def peak(child: Child) -> int:
+    """The most memory that the child ever had, in bytes."""
+    status = Path(f"/proc/{child.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="the kernel tells a peak on Linux alone")
+async def test_what_is_refused_takes_no_more_memory_than_one_picture_may(child: Child) -> None:
+    large = pictures.file_of(Image.linear_gradient("L").resize((7000, 7000)))
+    refused = [pictures.bomb(), pictures.bomb(10_000, 5_001), large[: len(large) // 2], b"PK" * 99]
+    before = peak(child)
+    for data in refused:
+        status, answer = await post(child.socket, {"type": "image_url", "image_url": uri(data)})
+        assert (status, answer["error"]["code"]) == (400, "invalid_image")
+    # 50 million pixels of four bytes, and the body itself.
+    assert peak(child) - before < 4 * 50_000_000 + 100_000_000

@@ -61,6 +61,11 @@ def failure(body: bytes, status: int) -> StellwerkError:
 def of(trouble: Trouble) -> StellwerkError:
     if trouble.type == "exceed_context_size_error":
         return ContextOverflowError(trouble.n_ctx, trouble.n_prompt_tokens, param="prompt")
+    if "too large to process" in trouble.message:
+        return InvalidRequestError(
+            f"A text is longer than the model's context: {trouble.message}",
+            code=ContextOverflowError.code,
+        )
     if "Jinja" in trouble.message or "template" in trouble.message:
         return InvalidRequestError(
             f"The model's chat template refuses these messages: {trouble.message}",

@@ -17,8 +17,9 @@ FORMS = ("B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d")
 STRING, ARRAY = 8, 9
 # A list longer than this is a vocabulary: only its length is kept.
 SHORT_LIST = 4096
-# The last layer of a model that reranks has one of these names.
-SCORING = frozenset({"cls.weight", "cls.output.weight"})
+# The last layer of a model that reranks: behind another one, or alone.
+SCORE, ONLY_SCORE = "cls.output.weight", "cls.weight"
+SCORING = frozenset({SCORE, ONLY_SCORE})
 
 Value = int | float | bool | str | list[int | float | bool]
 
@@ -33,13 +34,13 @@ class BrokenWeightsError(InvalidRequestError):
 class Header:
     """Key-values, the lengths of those that are lists, and the number of weights.
 
-    `ranks` says whether there is a layer that makes one score of a text: the model reranks.
+    `scoring` has the sizes of the last layers of a model that scores texts, by name.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
     parameters: int = 0
-    ranks: bool = False
+    scoring: dict[str, int] = field(default_factory=dict)
 
     @property
     def architecture(self) -> str:
@@ -63,6 +64,12 @@ class Header:
     @property
     def template(self) -> str:
         return str(self.values.get("tokenizer.chat_template", ""))
+
+    @property
+    def ranks(self) -> bool:
+        """Whether a layer makes a number of a text: the model reranks."""
+        alone = self.scoring.get(ONLY_SCORE) == self.number("embedding_length", -1)
+        return SCORE in self.scoring or alone
 
     @property
     def cache_bytes(self) -> int:
@@ -105,8 +112,8 @@ class _Reader:
         for _ in range(count):
             self.pair(header, lengths)
         sizes = dict(self.tensor() for _ in range(tensors))
-        ranks = not SCORING.isdisjoint(sizes)
-        return Header(header, lengths, sum(sizes.values()), ranks)
+        scoring = {name: size for name, size in sizes.items() if name in SCORING}
+        return Header(header, lengths, sum(sizes.values()), scoring)
 
     def pair(self, values: dict[str, Value], lengths: dict[str, int]) -> None:
         key, kind = self.string(), self.number("I")

@@ -139,8 +139,9 @@ class Native:
         answer = await self.ask("/apply-template", {"messages": messages, **fields})
         return str(answer["prompt"])
 
-    async def tokens(self, text: str) -> list[int]:
-        body = {"content": text, "add_special": True, "parse_special": True}
+    async def tokens(self, text: str, *, special: bool = True) -> list[int]:
+        """`special`: names of special tokens stand for these, and the text has its first one."""
+        body = {"content": text, "add_special": special, "parse_special": special}
         tokens: list[int] = (await self.ask("/tokenize", body))["tokens"]
         return tokens
 

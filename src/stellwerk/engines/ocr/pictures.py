@@ -70,11 +70,16 @@ def pixels(data: bytes, param: str) -> Pixels:
     flat = upright(data, param, flattened)
     if min(flat.size) < SMALLEST:
         raise PictureError(f"`{param}` is less than {SMALLEST} pixels wide or high.", param=param)
-    return np.ascontiguousarray(np.asarray(flat)[:, :, ::-1])
+    # In one step: a large picture is held as few times as can be.
+    packed = np.frombuffer(flat.tobytes("raw", "BGR"), np.uint8)
+    return packed.reshape(flat.height, flat.width, 3)
 
 
 def flattened(image: Image.Image) -> Image.Image:
     """Without what is transparent: on white."""
+    if image.mode == "RGB" and not image.has_transparency_data:
+        image.load()
+        return image
     if not image.has_transparency_data:
         return _eight_bits(image).convert("RGB")
     layer = layered(image)

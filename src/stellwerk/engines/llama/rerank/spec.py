@@ -52,12 +52,12 @@ class Weights:
 
     @property
     def footprint(self) -> int:
-        """Bytes. A step reads whole texts, and each of its tokens looks at all others."""
-        heads = max(self.header.number("attention.head_count", 1), 1)
+        """Bytes. A step reads whole texts, with some vectors for each of its tokens."""
+        step = 64 * self.context * self.header.number("embedding_length")
         # Models that read in both directions keep no cache.
         causal = self.header.values.get(f"{self.header.architecture}.attention.causal", True)
         cache = self.header.cache_bytes * self.context * self.options.slots if causal else 0
-        return self.size + OVERHEAD + cache + 4 * heads * self.context**2
+        return self.size + OVERHEAD + cache + step
 
 
 def weights(launch: Launch) -> Weights:
