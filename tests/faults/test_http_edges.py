@@ -307,6 +307,16 @@ def test_headers_without_end_are_refused(server: Server, wire: Wire, data: bytes
         pass
 
 
+@pytest.mark.parametrize("between", ["/v2/models", "/health/live"])
+def test_a_large_body_counts_for_its_own_request_alone(hub: httpx.Client, between: str) -> None:
+    """On one connection, with requests between that the framework answers."""
+    said = [{"role": "user", "content": "x" * 200_000}]
+    for _ in range(3):
+        asked = hub.post("/v2/chat/completions", json={"model": "good", "messages": said})
+        assert asked.status_code == 200, asked.text
+        assert hub.get(between).status_code == 200
+
+
 def test_what_follows_a_body_is_no_part_of_it(server: Server, wire: Wire) -> None:
     """The client gets its answer, or at once the complaint about what came after its request."""
     wire.send(request(server) + b"too much\r\n\r\n")

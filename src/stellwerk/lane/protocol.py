@@ -154,7 +154,7 @@ class LaneProtocol(HttpToolsProtocol):
             if found is not None and found[1] <= self._lane.max_body:
                 self._begin_known(*found)
                 return
-        learns, before = self._between, 0 if self._between else self._size
+        learns, before = self._between, self._size
         self._begun = 0
         super().data_received(data)
         if learns:
@@ -164,7 +164,7 @@ class LaneProtocol(HttpToolsProtocol):
         if self._reading:
             # The parser keeps a header to itself until it is complete, however long it grows; a
             # trailer too, which begins when the body is over. What became body is not counted.
-            self._head_size += len(data) - (self._size - before)
+            self._head_size += len(data) - (self._size - (0 if self._begun else before))
             if self._head_size > LONGEST_HEAD + CHUNK_OVERHEAD * (self._size // 64):
                 self._refuse_and_close(
                     HeadTooLargeError(f"The request's head is longer than {LONGEST_HEAD} bytes.")
@@ -205,7 +205,7 @@ class LaneProtocol(HttpToolsProtocol):
             return
         self.url = b""
         self.headers = []
-        self._head_size = 0
+        self._size = self._head_size = 0
         self.expect_100_continue = False
         self._between, self._reading, self._may_learn = False, True, False
         self._since = self.loop.time()
@@ -238,7 +238,6 @@ class LaneProtocol(HttpToolsProtocol):
         length = headers.get(b"content-length", b"")
         self._operation = operation
         self._ours = True
-        self._size = 0
         self._is_old = version == "1.0"
         self._secret = api_key(self.headers)
         self._principal = None

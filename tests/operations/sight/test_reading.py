@@ -37,6 +37,11 @@ def test_what_stands_below_each_other() -> None:
     page = OcrPage(markdown="", regions=[*bars, region("Görlitz", 200, 99)])
     told = words(PICTURE, page, "Image", places=False)
     assert "What stands below each other:\nUlm: 474\nGörlitz: 934\n" in told
+    barred = [*bars, region("_", 20, 70), region("\u2014", 200, 60), region("Görlitz", 200, 99)]
+    page = OcrPage(markdown="", regions=barred)
+    assert words(PICTURE, page, "Image", places=False) == told
+    only = OcrPage(markdown="_", regions=[region("_", 20, 70)])
+    assert "holds no text" in words(PICTURE, only, "Image", places=False)
     heads = [region("Jan", 20, 20), region("Feb", 200, 20), region("1,50", 20, 50)]
     rest = [region("2 kg", 200, 50), region("7,25", 20, 80), region("net", 200, 120)]
     rest += [region("gross", 20, 120), region("net", 20, 150)]

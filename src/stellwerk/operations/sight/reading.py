@@ -27,6 +27,8 @@ SAME_ROW = 0.5
 FEWEST_COLUMNS = 2
 # Pieces of text up to which a picture may be a sign or a photo, whose colours are asked for.
 FEW = 5
+# Lines, edges and bars, as letters.
+RULES = frozenset("_-\u2013\u2014|=~ ")
 DOCUMENT = "document.image_url"
 
 
@@ -101,6 +103,7 @@ def words(picture: Picture, page: OcrPage, name: str, *, places: bool) -> str:
     `places`: where each piece stands, too, and the colours also of a page full of text. Small
     models take such numbers for the ones that they are asked for.
     """
+    page = _without_rules(page)
     known = [f"{picture.form}, {picture.width} x {picture.height} pixels"]
     if page.colors and (places or len(page.regions) <= FEW):
         known.append("colours " + ", ".join(f"{one.name} {one.share:.0%}" for one in page.colors))
@@ -114,6 +117,13 @@ def words(picture: Picture, page: OcrPage, name: str, *, places: bool) -> str:
     behind = " behind its place (x, y in pixels from the top left)" if places else ""
     told = f"The text in it, row by row{behind if page.regions else ''}:"
     return "\n".join([f"{head} {told}", *lines, *_columns(page.regions), f"End of {name}.]"])
+
+
+def _without_rules(page: OcrPage) -> OcrPage:
+    """Without what a reader takes for text where there are lines and bars."""
+    said = [region for region in page.regions if not RULES.issuperset(region.text)]
+    markdown = page.markdown if said or not page.regions else ""
+    return msgspec.structs.replace(page, regions=said, markdown=markdown)
 
 
 def _lines(page: OcrPage, *, places: bool) -> list[str]:
