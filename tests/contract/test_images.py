@@ -32,6 +32,12 @@ id = "gone"
 type = "IMAGE"
 engine = "images"
 files = [{{ name = "gone+model_index.json", sources = [{{ path = "/nowhere" }}] }}]
+
+[[models]]
+id = "unmounted"
+type = "IMAGE"
+engine = "images"
+options = {{ path = "/nowhere" }}
 """
 
 
@@ -159,3 +165,15 @@ def test_weights_that_are_not_here(server: Server) -> None:
     )
     assert answer.status_code == 503
     assert "stellwerk models pull gone" in answer.json()["detail"]
+
+
+def test_a_directory_that_is_not_there_keeps_nothing_else_from_being_served(
+    server: Server, client: OpenAI
+) -> None:
+    with pytest.raises(openai.InternalServerError, match=r"no model_index\.json") as caught:
+        client.images.generate(model="unmounted", prompt="A train.")
+    assert (caught.value.status_code, caught.value.code) == (503, "weights_missing")
+    entry = {"id": "other", "type": "IMAGE", "engine": "images", "options": {"path": "/nowhere"}}
+    headers = {"api-key": server.admin_key}
+    answer = httpx.post(f"{server.url}/admin/models", headers=headers, json=entry)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "files")

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
-from stellwerk.base.errors import StellwerkError
+from stellwerk.base.errors import InvalidRequestError, StellwerkError
+from stellwerk.base.log import get_logger
 from stellwerk.base.model_entry import ModelEntry
 from stellwerk.base.settings import Settings
 from stellwerk.compose.database import open_database
 from stellwerk.compose.engines import SPECS
+from stellwerk.engines.directory import NoDirectoryError
 from stellwerk.features.catalog.describe import Describer
 from stellwerk.features.catalog.service import Catalog
 from stellwerk.features.catalog.starter import starter_models
@@ -14,6 +16,8 @@ from stellwerk.features.catalog.types import Model, Models
 from stellwerk.features.catalog.upstream_key import check_key_of_file
 from stellwerk.features.weights.progress import shown
 from stellwerk.features.weights.store import Store
+
+log = get_logger("catalog")
 
 # Entries of the program and of the file were not made at a time that is recorded; a list needs
 # a number that does not change between two calls: the day of the first version.
@@ -42,12 +46,20 @@ def describer(settings: Settings) -> Describer:
 
 
 def check_models(settings: Settings) -> None:
-    """Raises `InvalidRequestError` and `EntryConflictError` for what can never be served."""
+    """Raises `InvalidRequestError` and `EntryConflictError` for what can never be served.
+
+    A directory that is missing may come back, and keeps no other model from being served.
+    """
     engines = describer(settings)
     declared = declared_models(settings)
     Models.of(declared)
     for model in declared:
-        engines.check(model.entry)
+        try:
+            engines.check(model.entry)
+        except InvalidRequestError as error:
+            if not isinstance(error.__cause__, NoDirectoryError):
+                raise
+            log.warning("a model cannot be loaded", model=model.id, error=error.message)
 
 
 async def known_models(settings: Settings) -> Models:

@@ -3,7 +3,17 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from stellwerk.base.errors import InvalidRequestError
+from stellwerk.base.errors import InvalidRequestError, Kind
+
+
+class NoDirectoryError(InvalidRequestError):
+    """The model's directory is not there, or holds something else; it may come back.
+
+    Wrong in an entry that somebody sends, and no fault of who asks the model later.
+    """
+
+    kind = Kind.UNAVAILABLE
+    code = "weights_missing"
 
 
 def files_of(
@@ -12,7 +22,7 @@ def files_of(
     """Path in the model's directory -> file: of a directory, or of the files of an entry.
 
     The names of an entry's files have `+` where the path in the directory has `/`, behind a word
-    that is left out. Raises `InvalidRequestError` when there is no `index`.
+    that is left out. Raises `NoDirectoryError` when there is no `index`.
     """
     if directory is not None:
         root = Path(directory).expanduser()
@@ -23,7 +33,7 @@ def files_of(
         found = {name.replace("+", "/"): path for name, path in named if name}
         place = "the files of the entry"
     if index not in found:
-        raise InvalidRequestError(
+        raise NoDirectoryError(
             f"The engine {engine} needs the directory of a model; {place}: there is no {index}. "
             f"Name one as `path` in the options, or files such as NAME+{index}."
         )
