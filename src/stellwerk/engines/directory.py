@@ -7,7 +7,7 @@ from stellwerk.base.errors import InvalidRequestError, Kind
 
 
 class NoDirectoryError(InvalidRequestError):
-    """The model's directory is not there, or holds something else; it may come back.
+    """The model's files are not on this machine.
 
     Wrong in an entry that somebody sends, and no fault of who asks the model later.
     """
