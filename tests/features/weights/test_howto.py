@@ -14,7 +14,8 @@ def test_examples_of_the_page_are_settings(tmp_path: Path) -> None:
     config = tmp_path / "stellwerk.toml"
     config.write_text("\n".join(examples))
     ids = [model.id for model in load_settings(config).models]
-    assert ids == ["my-model", "other-model", "remote-model"]
+    larger = "Qwen2.5-Coder-1.5B-Instruct"
+    assert ids == ["my-model", "other-model", larger, "remote-model"]
 
 
 @pytest.mark.parametrize("state", State)
