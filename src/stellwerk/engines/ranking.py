@@ -19,7 +19,7 @@ class EmptyDocumentError(InvalidRequestError):
     code = "empty_input"
 
 
-def texts_of(asked: RerankRequest) -> list[str]:
+def documents_of(asked: RerankRequest) -> list[str]:
     """The documents of a request, as strings. Raises `EmptyDocumentError`."""
     texts = [text if isinstance(text, str) else text.text for text in asked.documents]
     for place, text in enumerate(texts):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.engines.llama.writing import Tensor, gguf
+from tests.engines.llama.writing import Tensor, gguf, layer
 
 SIDE, PATCH, WIDTH, HEADS, LAYERS, INNER = 56, 14, 64, 4, 2, 128
 
@@ -54,10 +54,6 @@ def _tensors(embedding: int, chance: np.random.Generator) -> dict[str, Tensor]:
     for norm in ("pre_ln", *(f"blk.{n}.ln{k}" for n in range(LAYERS) for k in (1, 2))):
         made[f"v.{norm}.weight"] = np.ones(WIDTH, np.float32)
         made[f"v.{norm}.bias"] = noise(WIDTH)
-    for layer in range(LAYERS):
-        shapes = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_out"), (WIDTH, WIDTH))
-        shapes |= {"ffn_up": (INNER, WIDTH), "ffn_down": (WIDTH, INNER)}
-        for name, shape in shapes.items():
-            made[f"v.blk.{layer}.{name}.weight"] = noise(*shape)
-            made[f"v.blk.{layer}.{name}.bias"] = noise(shape[0])
+    for number in range(LAYERS):
+        made |= layer(noise, f"v.blk.{number}", WIDTH, INNER, "attn_out")
     return made

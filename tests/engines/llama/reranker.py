@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.engines.llama.writing import Tensor, gguf
+from tests.engines.llama.writing import Tensor, gguf, layer
 
 WIDTH, HEADS, LAYERS, INNER, LONGEST = 64, 4, 2, 128, 512
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -64,13 +64,9 @@ def _tensors(chance: np.random.Generator) -> dict[str, Tensor]:
         "cls.output.bias": noise(1),
     }
     norms = ["token_embd_norm"]
-    for layer in range(LAYERS):
-        shapes = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output"), (WIDTH, WIDTH))
-        shapes |= {"ffn_up": (INNER, WIDTH), "ffn_down": (WIDTH, INNER)}
-        for name, shape in shapes.items():
-            made[f"blk.{layer}.{name}.weight"] = noise(*shape)
-            made[f"blk.{layer}.{name}.bias"] = noise(shape[0])
-        norms += [f"blk.{layer}.attn_output_norm", f"blk.{layer}.layer_output_norm"]
+    for number in range(LAYERS):
+        made |= layer(noise, f"blk.{number}", WIDTH, INNER, "attn_output")
+        norms += [f"blk.{number}.attn_output_norm", f"blk.{number}.layer_output_norm"]
     for norm in norms:
         made[f"{norm}.weight"] = np.ones(WIDTH, np.float32)
         made[f"{norm}.bias"] = noise(WIDTH)

@@ -1,7 +1,7 @@
 """GGUF files, written: version 3, without quantization."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,19 @@ Tensor = npt.NDArray[np.float32]
 
 ALIGNMENT = 32
 UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
+
+
+def layer(
+    noise: Callable[..., Tensor], name: str, width: int, inner: int, out: str
+) -> dict[str, Tensor]:
+    """A transformer's layer without its norms; `out` is what follows attention."""
+    shapes = dict.fromkeys(("attn_q", "attn_k", "attn_v", out), (width, width))
+    shapes |= {"ffn_up": (inner, width), "ffn_down": (width, inner)}
+    made = {}
+    for part, shape in shapes.items():
+        made[f"{name}.{part}.weight"] = noise(*shape)
+        made[f"{name}.{part}.bias"] = noise(shape[0])
+    return made
 
 
 def gguf(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:

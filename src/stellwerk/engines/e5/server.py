@@ -11,8 +11,7 @@ from stellwerk.engines.e5.embedder import Embedder, Vectors
 from stellwerk.engines.e5.spec import describe, weights
 from stellwerk.engines.e5.texts import compared, texts_of
 from stellwerk.engines.host import Orders, application
-from stellwerk.engines.ranking import ranked
-from stellwerk.engines.ranking import texts_of as documents_of
+from stellwerk.engines.ranking import documents_of, ranked
 from stellwerk.ports.engines import Launch
 from stellwerk.wire.decode import decode
 from stellwerk.wire.embeddings import Embedding, EmbeddingList, EmbeddingRequest, EmbeddingUsage

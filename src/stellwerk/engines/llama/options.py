@@ -9,6 +9,10 @@ from msgspec import Meta
 from stellwerk.base.errors import InvalidRequestError
 
 ToolStyle = Literal["auto", "native", "guided"]
+Threads = Annotated[
+    Annotated[int, Meta(ge=1, le=512)] | None,
+    Meta(description="Threads that compute. Default: what the supervisor gives."),
+]
 
 # What one request may use where nobody said otherwise: enough for a document and an answer, and
 # little enough that four requests of a small model fit into a laptop's memory.
@@ -23,10 +27,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Prompt and answer of one request. Default: 8192, or what was trained."),
     ] = None
     slots: Annotated[int, Meta(ge=1, le=64, description="Requests that are answered at once.")] = 4
-    threads: Annotated[
-        Annotated[int, Meta(ge=1, le=512)] | None,
-        Meta(description="Threads that compute. Default: what the supervisor gives."),
-    ] = None
+    threads: Threads = None
     batch: Annotated[
         int, Meta(ge=32, le=8192, description="Prompt tokens that are read in one step.")
     ] = 512

@@ -77,11 +77,11 @@ def pixels(data: bytes, param: str) -> Pixels:
 
 def flattened(image: Image.Image) -> Image.Image:
     """Without what is transparent: on white."""
-    if image.mode == "RGB" and not image.has_transparency_data:
-        image.load()
-        return image
     if not image.has_transparency_data:
-        return _eight_bits(image).convert("RGB")
+        plain = _eight_bits(image)
+        # What has no need of a copy is not copied: it may be large.
+        plain.load()
+        return plain if plain.mode == "RGB" else plain.convert("RGB")
     layer = layered(image)
     page = Image.new("RGB", layer.size, "white")
     page.paste(layer, mask=layer)

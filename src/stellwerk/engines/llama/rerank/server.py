@@ -14,8 +14,8 @@ from stellwerk.engines.host import Orders, application
 from stellwerk.engines.llama.failures import EngineFailedError
 from stellwerk.engines.llama.native import Native, listening, running
 from stellwerk.engines.llama.rerank.fitting import Fitting
-from stellwerk.engines.llama.rerank.spec import Weights, weights
-from stellwerk.engines.ranking import ranked, texts_of
+from stellwerk.engines.llama.rerank.spec import NAME, Weights, weights
+from stellwerk.engines.ranking import documents_of, ranked
 from stellwerk.ports.engines import Launch
 from stellwerk.wire.decode import decode
 from stellwerk.wire.rerank import RerankRequest
@@ -44,7 +44,7 @@ class Told(msgspec.Struct):
 
 async def load(orders: Orders) -> web.Application:
     """Load the weights. Raises `RuntimeError` or `StellwerkError` for what cannot be loaded."""
-    found = weights(Launch(orders.model, "llama-rerank", orders.files, orders.options))
+    found = weights(Launch(orders.model, NAME, orders.files, orders.options))
     stack = AsyncExitStack()
     begin = partial(start, found, orders.threads)
     native = await stack.enter_async_context(running(begin, Path(orders.socket)))
@@ -53,7 +53,7 @@ async def load(orders: Orders) -> web.Application:
 
     async def rerank(request: web.Request) -> web.Response:
         asked = decode(await request.read(), RerankRequest)
-        texts = texts_of(asked)
+        texts = documents_of(asked)
         scores, tokens = await reader.scores(asked.query, texts)
         answer = ranked(asked, texts, scores, tokens)
         return web.Response(body=msgspec.json.encode(answer), content_type="application/json")

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from stellwerk.base.errors import InvalidRequestError
 from stellwerk.engines.llama.gguf import Header, read_header
+from stellwerk.engines.llama.options import Threads
 from stellwerk.engines.llama.spec import OVERHEAD, NoWeightsError
 from stellwerk.ports.engines import Description, EngineSpec, Launch, read_options
 
@@ -29,10 +30,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Tokens of a question and a text. Default: 2048, or what was trained."),
     ] = None
     slots: Annotated[int, Meta(ge=1, le=64, description="Texts that are read at once.")] = 4
-    threads: Annotated[
-        Annotated[int, Meta(ge=1, le=512)] | None,
-        Meta(description="Threads that compute. Default: what the supervisor gives."),
-    ] = None
+    threads: Threads = None
 
 
 @dataclass(frozen=True, slots=True)
